@@ -1,0 +1,141 @@
+package policy
+
+import "pathkeeper/scsi"
+
+// Facts is what is known of one block device beyond its Identity. The udev hook
+// and the daemon fill it by the same function (engine's identification).
+type Facts struct {
+	Devnode    string   // kernel name, "sda"
+	DevType    string   // "disk", "partition"
+	Protocol   string   // multipath-tools' protocol name: "scsi:fcp", "scsi:iscsi", "scsi:ata", ...
+	Properties []string // names of the udev properties of the device, in the order of the udev database
+	HasUdev    bool     // Properties were really read (udev knows the device)
+	UIDValue   string   // value of udev's ID_SERIAL (or the configured uid_attribute), "" if absent
+	Size       uint64   // 512-byte sectors
+	ReadOnly   bool
+	Hidden     bool
+	USB        bool
+
+	InUse    string // "" or who uses it: "mounted on /boot (partition sda1)", "swap", "holder md0", "opened exclusively"
+	MemberOf string // dm UUID of the multipath map that already holds this device, "" if none
+
+	// What stands in the state files and the kernel about this LUN.
+	InWWIDs    bool // /etc/multipath/wwids lists one of its ids
+	Failed     bool // /run/multipath/failed_wwids has its WWID
+	MapExists  bool // a dm map with UUID mpath-<one of its ids> exists
+	OtherPaths int  // other known paths with the same WWID
+	Released   bool // udev has DM_MULTIPATH_DEVICE_PATH=0 for it from before
+	TPGS       bool // at least one path of the LUN reports target port groups and none reports none
+}
+
+// Kernel is what the running kernel offers; unknown selectors and handlers are
+// replaced by service-time and none with a warning.
+type Kernel struct {
+	Selectors []string // nil: not known, assume all
+	Handlers  []string
+}
+
+// Decision is the answer to "what about this device?".
+type Decision struct {
+	Verdict  Verdict
+	Reason   string   // one clause: "blacklisted by devnode"
+	Origin   Origin   // of the rule that decided
+	Settings Settings // valid when Verdict is Admit or Maybe
+	Trace    []Trace  // in order: admission, blacklist, claim, identity, settings, name
+}
+
+// Verdict says whether the device becomes a path.
+type Verdict uint8
+
+// Verdicts.
+const (
+	VerdictUnknown Verdict = iota
+	VerdictAdmit           // a path
+	VerdictReject          // left alone
+	VerdictMaybe           // find_multipaths smart: wait
+)
+
+// Trace is one step of a decision, for explain.
+type Trace struct {
+	Step    string // "blacklist", "claim", "name", ...
+	Text    string
+	Origin  Origin
+	Decided bool // this step decided the outcome
+}
+
+// Value is a resolved setting with its origin.
+type Value[T any] struct {
+	V      T
+	Origin Origin
+}
+
+// RetryPolicy is no_path_retry.
+type RetryPolicy struct {
+	Mode   RetryMode
+	Checks int // RetryCount: how many polling intervals to queue
+}
+
+// RetryMode is the kind of no_path_retry.
+type RetryMode uint8
+
+// no_path_retry values.
+const (
+	RetryUnset RetryMode = iota // leave the feature as the table says
+	RetryFail
+	RetryQueue
+	RetryCount
+)
+
+// FailbackPolicy is failback.
+type FailbackPolicy struct {
+	Mode    FailbackMode
+	Seconds int // FailbackDeferred
+}
+
+// FailbackMode is the kind of failback.
+type FailbackMode uint8
+
+// failback values.
+const (
+	FailbackUnknown FailbackMode = iota
+	FailbackManual
+	FailbackImmediate
+	FailbackDeferred
+	FailbackFollowover
+)
+
+// Settings is what one path and its map run with.
+type Settings struct {
+	// Of the map.
+	Alias          Value[string] // "" : none in the config
+	UserFriendly   Value[bool]
+	AliasPrefix    Value[string]
+	Grouping       Value[string] // failover multibus group_by_serial group_by_prio group_by_node_name group_by_tpg
+	Selector       Value[string] // "service-time 0"
+	Features       Value[string] // "0", "2 pg_init_retries 50": without queue_if_no_path
+	Handler        Value[string] // "0", "1 alua"
+	NoPathRetry    Value[RetryPolicy]
+	Failback       Value[FailbackPolicy]
+	MinIO          Value[int] // rr_min_io_rq: what goes into the table
+	RRWeight       Value[string]
+	UID, GID       Value[string] // as configured: number or name; "" unset
+	Mode           Value[int]    // -1 unset, else 0..0777
+	FlushOnLastDel Value[string] // never always unused
+	SkipKpartx     Value[bool]
+	DeferredRemove Value[bool]
+	// Of the path.
+	Checker        Value[string]
+	Prio           Value[string]
+	PrioArgs       Value[string]
+	CheckerTimeout Value[int] // seconds; 0: the device's own time-out, else 30
+	// Of all.
+	PollingInterval    Value[int] // seconds
+	MaxPollingInterval Value[int] // seconds
+	QueueWithoutDaemon Value[bool]
+	FindMultipaths     Value[string]
+
+	// MatchedID is the multipaths entry's wwid text that matched ("" none) and
+	// the kind of id it matched by.
+	MatchedID   string
+	MatchedKind scsi.IDKind
+}
