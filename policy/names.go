@@ -1,0 +1,242 @@
+package policy
+
+import (
+	"sort"
+	"strings"
+)
+
+// Limits of friendly names, those of multipath-tools: the letters count in
+// bijective base 26 up to the largest C int.
+const (
+	maxNameID      = 1<<31 - 1 // "fxshrxw"
+	maxNameLetters = 7
+)
+
+// FormatName gives the friendly name of a number: 1 is prefix+"a", 26 "z", 27
+// "aa", 2147483647 "fxshrxw". ok is false for numbers outside 1..2147483647.
+func FormatName(prefix string, id int) (name string, ok bool) {
+	if id < 1 || id > maxNameID {
+		return "", false
+	}
+	var letters [maxNameLetters]byte
+	at := len(letters)
+	for ; id > 0; id /= 26 {
+		id--
+		at--
+		letters[at] = byte('a' + id%26)
+	}
+	return prefix + string(letters[at:]), true
+}
+
+// ScanName is the inverse of FormatName: the number of a friendly name, or -1
+// for a name that is none of this prefix. What follows a blank or a tab is not
+// looked at, save that it counts for the length limit.
+func ScanName(name, prefix string) int {
+	letters, found := strings.CutPrefix(name, prefix)
+	if !found || letters == "" || len(letters) > maxNameLetters {
+		return -1
+	}
+	id := 0
+	for _, c := range []byte(letters) {
+		if c == ' ' || c == '\t' {
+			break
+		}
+		if c < 'a' || c > 'z' {
+			return -1
+		}
+		id = id*26 + int(c-'a') + 1
+		if id > maxNameID {
+			return -1
+		}
+	}
+	return id
+}
+
+// Binding is one line of the bindings file: a name and the id of a LUN, which
+// may be an old form of it, kept byte for byte.
+type Binding struct {
+	Alias string
+	WWID  string
+}
+
+// Bindings are the lines of the bindings file, in file order. It is a value: no
+// method changes its receiver.
+type Bindings []Binding
+
+// Table gives the lines as multipath-tools keeps them: sorted by the name's
+// length, then its bytes; of several lines with one name the first counts.
+func (b Bindings) Table() Bindings {
+	seen := make(map[string]bool, len(b))
+	table := make(Bindings, 0, len(b))
+	for _, line := range b {
+		if seen[line.Alias] {
+			continue
+		}
+		seen[line.Alias] = true
+		table = append(table, line)
+	}
+	sort.SliceStable(table, func(i, j int) bool { return nameLess(table[i].Alias, table[j].Alias) })
+	return table
+}
+
+// WWIDOf is the reverse lookup: the id that a name stands for.
+func (b Bindings) WWIDOf(alias string) (wwid string, ok bool) {
+	for _, line := range b {
+		if line.Alias == alias {
+			return line.WWID, true
+		}
+	}
+	return "", false
+}
+
+// AliasOf gives the name bound to an id. Of several the first in table order
+// counts; a line whose name an earlier line has taken does not.
+func (b Bindings) AliasOf(wwid string) (alias string, ok bool) {
+	for i, line := range b {
+		if line.WWID != wwid || ok && !nameLess(line.Alias, alias) || b[:i].has(line.Alias) {
+			continue
+		}
+		alias, ok = line.Alias, true
+	}
+	return alias, ok
+}
+
+func (b Bindings) has(alias string) bool {
+	_, ok := b.WWIDOf(alias)
+	return ok
+}
+
+func nameLess(a, b string) bool {
+	if len(a) != len(b) {
+		return len(a) < len(b)
+	}
+	return a < b
+}
+
+// UsedName is the name of a device-mapper device that exists, with its UUID.
+type UsedName struct {
+	Name string
+	UUID string
+}
+
+// FriendlyRequest asks for the friendly name of one LUN.
+type FriendlyRequest struct {
+	WWID     string   // canonical
+	IDs      []string // all ids by which a line may name the LUN, canonical first; nil: only WWID
+	Prefix   string
+	OldAlias string // name of the LUN's map if it has one, else ""
+	Bindings Bindings
+	DMNames  []UsedName
+	Reserved []string // names that the configuration gives to LUNs, this one's not among them
+	ReadOnly bool     // no line may be added
+}
+
+// FriendlyName is the answer. Alias is empty where the LUN gets none and is
+// called by its WWID.
+type FriendlyName struct {
+	Alias  string
+	ID     string   // the id of the line, as it stands in the file; "" without a line
+	Added  *Binding // the line to be made durable before the name is used; nil: no change
+	Reason string   // one clause: why this name, or why none
+}
+
+// Friendly picks the friendly name of a LUN by multipath-tools' rules: the map's
+// present name if the table gives it to this LUN, else the table's name, else
+// the map's present name if it is a free one of this prefix, else the lowest
+// free number. A name that another device-mapper device bears is refused.
+func Friendly(r FriendlyRequest) FriendlyName {
+	ids := r.IDs
+	if len(ids) == 0 {
+		ids = []string{r.WWID}
+	}
+	taken := newTakenNames(r.DMNames, r.Reserved, ids)
+	bound, oldKnown := r.Bindings.WWIDOf(r.OldAlias)
+	if r.OldAlias != "" && oldKnown && contains(ids, bound) {
+		return FriendlyName{Alias: r.OldAlias, ID: bound, Reason: "bindings: the name that its map has"}
+	}
+	for _, id := range ids {
+		alias, ok := r.Bindings.AliasOf(id)
+		if !ok {
+			continue
+		}
+		if who, used := taken.by(alias); used {
+			return FriendlyName{ID: id, Reason: "bindings: " + alias + " is taken by " + who}
+		}
+		return FriendlyName{Alias: alias, ID: id, Reason: "bindings: " + alias + " " + id}
+	}
+	if r.ReadOnly {
+		return FriendlyName{Reason: "bindings: not named there, and no line may be added"}
+	}
+	why := ""
+	if r.OldAlias != "" && oldKnown {
+		why = " (" + r.OldAlias + " is bound to " + bound + ")"
+	}
+	if !oldKnown && ScanName(r.OldAlias, r.Prefix) > 0 {
+		who, used := taken.by(r.OldAlias)
+		if !used {
+			return added(r.OldAlias, r.WWID, "the name that its map has")
+		}
+		why = " (" + r.OldAlias + " is taken by " + who + ")"
+	}
+	for _, line := range r.Bindings {
+		taken.add(line.Alias, "bindings")
+	}
+	for id := 1; id <= maxNameID; id++ {
+		name, _ := FormatName(r.Prefix, id)
+		if _, used := taken.by(name); !used {
+			return added(name, r.WWID, "the lowest free number"+why)
+		}
+	}
+	return FriendlyName{Reason: "bindings: no free name with prefix " + r.Prefix}
+}
+
+func added(alias, wwid, reason string) FriendlyName {
+	return FriendlyName{
+		Alias: alias, ID: wwid, Added: &Binding{Alias: alias, WWID: wwid},
+		Reason: "bindings: new line, " + reason,
+	}
+}
+
+// takenNames says who bears a name. It is made for one request.
+type takenNames struct{ who map[string]string }
+
+func newTakenNames(dm []UsedName, reserved, ids []string) takenNames {
+	t := takenNames{who: make(map[string]string, len(dm)+len(reserved))}
+	for _, alias := range reserved {
+		t.add(alias, "an alias of the configuration")
+	}
+	for _, d := range dm {
+		if wwid, ok := strings.CutPrefix(d.UUID, mapUUIDPrefix); ok && contains(ids, wwid) {
+			continue
+		}
+		uuid := d.UUID
+		if uuid == "" {
+			uuid = "no UUID"
+		}
+		t.add(d.Name, "device-mapper device "+d.Name+" ("+uuid+")")
+	}
+	return t
+}
+
+func (t takenNames) add(name, who string) {
+	if _, ok := t.who[name]; !ok {
+		t.who[name] = who
+	}
+}
+
+func (t takenNames) by(name string) (who string, used bool) {
+	who, used = t.who[name]
+	return who, used
+}
+
+// mapUUIDPrefix starts the dm UUID of a multipath map; the WWID follows.
+const mapUUIDPrefix = "mpath-"
+
+func contains(list []string, s string) bool {
+	for _, v := range list {
+		if v == s {
+			return true
+		}
+	}
+	return false
+}
