@@ -26,6 +26,13 @@ type Facts struct {
 	OtherPaths int  // other known paths with the same WWID
 	Released   bool // udev has DM_MULTIPATH_DEVICE_PATH=0 for it from before
 	TPGS       bool // at least one path of the LUN reports target port groups and none reports none
+
+	// DHState is sysfs dh_state of the SCSI device: the hardware handler that the
+	// kernel has attached ("alua"); "" or "detached": none.
+	DHState string
+	// NoDaemon says why no daemon will build the map; "" one runs or will be
+	// started. Only the udev hook sets it: what nobody maps is not claimed.
+	NoDaemon string
 }
 
 // Kernel is what the running kernel offers; unknown selectors and handlers are
@@ -37,11 +44,74 @@ type Kernel struct {
 
 // Decision is the answer to "what about this device?".
 type Decision struct {
-	Verdict  Verdict
+	Verdict Verdict
+	// Claim is what udev is told. It differs from Verdict where multipath-tools'
+	// tool and daemon differ: with find_multipaths off a free disk is a path of
+	// the daemon and not claimed before its map exists, and a path of a running
+	// map stays claimed even where it is rejected.
+	Claim    Claim
 	Reason   string   // one clause: "blacklisted by devnode"
 	Origin   Origin   // of the rule that decided
-	Settings Settings // valid when Verdict is Admit or Maybe
-	Trace    []Trace  // in order: admission, blacklist, claim, identity, settings, name
+	Settings Settings // of the device, valid whatever the verdict
+	Trace    []Trace  // in order: identity, match, admission, blacklist, claim, settings
+	// RecordOldIDs are the old ids by which the configuration or the bindings
+	// file named this LUN: to be recorded durably before it gets its map, those
+	// that State.OldIDs already has not among them.
+	RecordOldIDs []OldID
+}
+
+// Claim is what udev is told about a device.
+type Claim uint8
+
+// Claims.
+const (
+	ClaimUnknown Claim = iota // cannot be said: what udev had before stays
+	ClaimNo
+	ClaimMaybe // find_multipaths smart: wait for a second path
+	ClaimYes   // unless udev released the device to the system before
+	ClaimFinal // also then
+)
+
+// String gives "no", "maybe", "yes", "yes-final" or "unknown".
+func (c Claim) String() string {
+	switch c {
+	case ClaimNo:
+		return "no"
+	case ClaimMaybe:
+		return "maybe"
+	case ClaimYes:
+		return "yes"
+	case ClaimFinal:
+		return "yes-final"
+	default:
+		return "unknown"
+	}
+}
+
+// State is what a decision depends on beyond the configuration and the device.
+type State struct {
+	Bindings Bindings // the bindings file
+	OldIDs   OldIDs
+	Kernel   Kernel
+}
+
+// OldID says which LUN an old id stands for since its first match.
+type OldID struct {
+	Old       string // an id other than the canonical one, as it stood in the file
+	Canonical string // WWID
+}
+
+// OldIDs is the record of the old ids that were matched: one LUN for each.
+type OldIDs []OldID
+
+// Holder gives the canonical WWID that an old id is recorded for.
+func (o OldIDs) Holder(old string) (canonical string, ok bool) {
+	for _, r := range o {
+		if r.Old == old {
+			return r.Canonical, true
+		}
+	}
+	return "", false
 }
 
 // Verdict says whether the device becomes a path.
