@@ -69,6 +69,7 @@ type Checker interface {
 // Params are what every checker may need.
 type Params struct {
 	TimeoutMS uint32 // checker_timeout or the device's own time-out
+	BlockLen  uint32 // logical block length, bytes; 0 unknown: readsector0 asks for it
 }
 
 // PrioStep is what a prioritizer says next.
@@ -84,7 +85,10 @@ type PrioResult struct {
 	Priority int    // as multipath-tools counts: alua 50/10/5/1/0, +80 preferred
 	TPG      int    // target port group, -1 unknown
 	State    string // "active/optimized", "standby"...: for show and explain
-	Message  string // when !OK: why
+	Message  string // when !OK: why; when OK: a remark, or empty
+	// IdentityDoubt as in Verdict: a unit attention is told once, to whichever
+	// command comes first.
+	IdentityDoubt bool
 }
 
 // Prioritizer is one query of one path, made anew for each.

@@ -123,7 +123,7 @@ func FuzzIdentify(f *testing.F) {
 				t.Fatalf("%q, %q", r.Raw, r.Serial)
 			}
 			for _, p := range r.Export() {
-				if p.Name != "ID_SCSI_SERIAL" && strings.ContainsAny(p.Value, "\x00\n ") {
+				if strings.ContainsAny(p.Value, "\x00\n\t") || p.Name != "ID_SCSI_SERIAL" && strings.Contains(p.Value, " ") {
 					t.Fatalf("%+v", p)
 				}
 			}

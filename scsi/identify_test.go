@@ -236,6 +236,28 @@ func TestScsiIDExport(t *testing.T) {
 	}
 }
 
+// A device cannot write into udev's database what it likes.
+func TestScsiIDExportInjection(t *testing.T) {
+	in := Raw{
+		Inquiry: stdInquiry("ACME", "x\nA=1", "\n"), VPD00: vpd(0, "\x00\x80\x83"),
+		VPD80: vpd(0x80, "1\nB=2 "), VPD83: vpd(0x83, "\x02\x03\x00\x10\x35 0\nC=3 4567890123"),
+	}
+	r, err := ScsiID(in, ScsiIDAuto)
+	if err != nil {
+		t.Fatal(err)
+	}
+	have := map[string]string{}
+	for _, p := range r.Export() {
+		have[p.Name] = p.Value
+		if strings.Contains(p.Value, "\n") {
+			t.Errorf("%+v", p)
+		}
+	}
+	if have["ID_WWN"] != "0x5_0_C=3_45678901" || have["ID_SCSI_SERIAL"] != "1_B=2 " {
+		t.Errorf("%v", have)
+	}
+}
+
 func TestUdevNames(t *testing.T) {
 	cases := []struct{ in, blanks, chars, encoded string }{
 		{" a  b\t", "a_b", "_a__b_", `\x20a\x20\x20b\x09`},

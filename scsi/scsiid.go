@@ -69,7 +69,10 @@ func ScsiID(in Raw, page ScsiIDPage) (ScsiIDResult, error) {
 	return s.out, nil
 }
 
-// Export gives the properties of scsi_id --export in its order.
+// Export gives the properties of scsi_id --export in its order. One difference:
+// scsi_id prints the WWN and ID_SCSI_SERIAL as sent, so that a device can put a
+// newline, and so a property of its choice, into udev's database; here such
+// bytes are '_'. The blanks of ID_SCSI_SERIAL stay.
 func (r ScsiIDResult) Export() []Property {
 	field := func(s string) string { return udevChars(udevBlanks(cString([]byte(s)))) }
 	encoded := func(s string) string { return udevEncode(cString([]byte(s))) }
@@ -88,17 +91,17 @@ func (r ScsiIDResult) Export() []Property {
 		add("ID_SERIAL_SHORT", r.ShortID)
 	}
 	if r.WWN != "" {
-		add("ID_WWN", "0x"+r.WWN)
+		add("ID_WWN", "0x"+udevChars(r.WWN))
 		if r.WWNExt != "" {
-			add("ID_WWN_VENDOR_EXTENSION", "0x"+r.WWNExt)
+			add("ID_WWN_VENDOR_EXTENSION", "0x"+udevChars(r.WWNExt))
 		}
-		add("ID_WWN_WITH_EXTENSION", "0x"+r.WWN+r.WWNExt)
+		add("ID_WWN_WITH_EXTENSION", "0x"+udevChars(r.WWN+r.WWNExt))
 	}
 	if r.TargetPort != "" {
 		add("ID_TARGET_PORT", r.TargetPort)
 	}
 	if r.UnitSerial != "" {
-		add("ID_SCSI_SERIAL", r.UnitSerial)
+		add("ID_SCSI_SERIAL", oneLine(r.UnitSerial))
 	}
 	return out
 }
@@ -315,6 +318,17 @@ func (s *scsiID) take(p *scsiIDPage, at int, want scsiIDWant) bool {
 		s.out.WWNExt = id[len(s.out.WWN):min(32, len(id))]
 	}
 	return true
+}
+
+// oneLine puts '_' for control bytes.
+func oneLine(s string) string {
+	b := []byte(s)
+	for i, c := range b {
+		if c < ' ' || c == 0x7f {
+			b[i] = '_'
+		}
+	}
+	return string(b)
 }
 
 func hexText(b []byte) string { return hex.EncodeToString(b) }

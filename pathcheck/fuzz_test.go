@@ -1,0 +1,87 @@
+package pathcheck
+
+import (
+	"encoding/binary"
+	"testing"
+
+	"pathkeeper/scsi"
+)
+
+// maxSteps is more than any conversation may have: two commands, five tries each.
+const maxSteps = 2 * maxTries
+
+// script cuts fuzz input into answers: a header of 8 bytes (errno, status, host,
+// driver status, length of sense, length of data in 16 bits, one to spare), then
+// sense and data.
+func script(in []byte) func() Response {
+	return func() Response {
+		var h [8]byte
+		in = in[copy(h[:], in):]
+		take := func(n int) []byte {
+			b := in[:min(n, len(in))]
+			in = in[len(b):]
+			return b
+		}
+		return Response{SCSI: scsi.Response{
+			Errno: uint32(h[0]), Status: scsi.Status(h[1]), Host: scsi.HostStatus(h[2]), DriverStatus: uint16(h[3]),
+			Sense: take(int(h[4])), Data: take(int(binary.BigEndian.Uint16(h[5:]))),
+		}}
+	}
+}
+
+func FuzzCheckers(f *testing.F) {
+	f.Add([]byte{}, uint32(0))
+	f.Add([]byte("\x00\x02\x00\x00\x08\x00\x00\x00\x72\x06\x29\x00\x00\x00\x00\x00"), uint32(512))
+	f.Add([]byte("\x00\x00\x00\x00\x00\x00\x08\x00\x00\x00\x03\xff\x00\x00\x02\x00"), uint32(0))
+	f.Fuzz(func(t *testing.T, in []byte, blockLen uint32) {
+		for _, name := range Checkers() {
+			c, err := New(name, Params{TimeoutMS: 1, BlockLen: blockLen})
+			if err != nil {
+				t.Fatal(err)
+			}
+			next := script(in)
+			step := c.Start()
+			for n := 0; !step.Done; n++ {
+				if n >= maxSteps {
+					t.Fatalf("%s: no end after %d steps", name, n)
+				}
+				if step.Ask == nil || (step.Ask.SCSI == nil) == (step.Ask.Read == nil) {
+					t.Fatalf("%s: %+v", name, step)
+				}
+				step = c.Answer(next())
+			}
+			v := step.Verdict
+			if v.State == StateUnknown || v.State > StateWild || v.Message == "" || v.Inconclusive && v.State != StatePending {
+				t.Fatalf("%s: %+v", name, v)
+			}
+			c.Answer(next()) // one too many: whatever it says, no panic
+		}
+	})
+}
+
+func FuzzALUA(f *testing.F) {
+	f.Add([]byte{}, 1, 1)
+	f.Add([]byte("\x00\x00\x00\x00\x00\x00\x10\x00\x00\x00\x00\x0c\x80\xdf\x00\x01\x00\x02\x00\x01\x00\x00\x00\x01"), 1, -1)
+	f.Add([]byte("\x00\x00\x00\x00\x00\x00\x10\x00\x00\x00\xff\x0c\x80\xdf\x00\x01\x00\x02\x00\x01\x00\x00\x00\x01"), -1, 1)
+	f.Fuzz(func(t *testing.T, in []byte, group, port int) {
+		p, err := NewPrio("alua", PrioParams{Identity: scsi.Identity{TPGS: 1, PortGroup: group, RelPort: port}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		next := script(in)
+		step := p.Start()
+		for n := 0; !step.Done; n++ {
+			if n >= maxSteps {
+				t.Fatalf("no end after %d steps", n)
+			}
+			if step.Ask == nil || step.Ask.SCSI == nil || step.Ask.SCSI.InLen > rtpgLenMax {
+				t.Fatalf("%+v", step)
+			}
+			step = p.Answer(next())
+		}
+		r := step.Prio
+		if r.OK == (r.Message != "") || r.Priority < 0 || r.Priority > 130 || !r.OK && r.Priority != 0 {
+			t.Fatalf("%+v", r)
+		}
+	})
+}
