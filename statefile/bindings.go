@@ -1,0 +1,101 @@
+package statefile
+
+import "fmt"
+
+// bindingsHeader starts a new file. multipath-tools compares the header of this
+// file with its own words, which are not ours to copy: where its daemon takes
+// over it writes the file once more, with the same lines.
+const bindingsHeader = `# Names of multipath maps, one a line: the name and the WWID of the LUN.
+#
+# Lines are added when a LUN without an alias gets a name (user_friendly_names).
+# A line may be edited or taken out while the LUN has no map. The first line of
+# a name counts. Nodes of a cluster that share LUNs want the same lines.
+#
+# name WWID
+`
+
+// maxWWIDBytes is the longest WWID that multipath-tools reads.
+const maxWWIDBytes = 127
+
+// Binding is one line: a name and an id of a LUN, byte for byte.
+type Binding struct {
+	Alias string
+	WWID  string
+}
+
+// Bindings is the content of the bindings file. It is a value: changing methods
+// give a new one.
+type Bindings struct {
+	doc   document
+	lines []Binding
+	at    []int // index into doc of each of lines
+}
+
+// ParseBindings reads the file as multipath-tools does: blanks separate, "#"
+// comments, further words are not looked at, a line without WWID or with one
+// above 127 bytes does not count.
+func ParseBindings(data []byte) (Bindings, []Problem) {
+	b := Bindings{doc: readDocument(data)}
+	var problems []Problem
+	seen := map[string]string{}
+	for i, line := range b.doc {
+		w := words(line)
+		say := func(text string) { problems = append(problems, Problem{Line: i + 1, Text: text}) }
+		switch {
+		case len(w) == 0:
+			continue
+		case len(w) == 1:
+			say("name " + w[0] + " without a WWID, does not count")
+			continue
+		case len(w[1]) > maxWWIDBytes:
+			say(fmt.Sprintf("WWID of %d bytes, does not count (at most %d)", len(w[1]), maxWWIDBytes))
+			continue
+		case len(w) > 2:
+			say("words after the WWID are not looked at: " + w[2])
+		}
+		if holder, twice := seen[w[0]]; twice && holder != w[1] {
+			say("name " + w[0] + " stands above for " + holder + ", this line does not count")
+		} else {
+			seen[w[0]] = w[1]
+		}
+		b.lines = append(b.lines, Binding{Alias: w[0], WWID: w[1]})
+		b.at = append(b.at, i)
+	}
+	return b, problems
+}
+
+// Lines gives the lines that count, in file order. Where a name stands twice the
+// first counts for it; both are given.
+func (b Bindings) Lines() []Binding { return append([]Binding(nil), b.lines...) }
+
+// Add appends a line. A line that is there already changes nothing.
+func (b Bindings) Add(line Binding) (Bindings, error) {
+	if !plain(line.Alias) || !plain(line.WWID) || len(line.WWID) > maxWWIDBytes {
+		return b, fmt.Errorf("bindings line %q %q: %w", line.Alias, line.WWID, ErrUnprintable)
+	}
+	for _, have := range b.lines {
+		if have == line {
+			return b, nil
+		}
+		if have.Alias == line.Alias {
+			return b, fmt.Errorf("bindings line %s %s: the name stands for %s already", line.Alias, line.WWID, have.WWID)
+		}
+	}
+	next, _ := ParseBindings(b.doc.add(line.Alias+" "+line.WWID, bindingsHeader).bytes())
+	return next, nil
+}
+
+// Remove takes out every line of a name.
+func (b Bindings) Remove(alias string) Bindings {
+	drop := map[int]bool{}
+	for i, line := range b.lines {
+		if line.Alias == alias {
+			drop[b.at[i]] = true
+		}
+	}
+	next, _ := ParseBindings(b.doc.without(func(i int) bool { return drop[i] }).bytes())
+	return next
+}
+
+// Bytes is the file's content.
+func (b Bindings) Bytes() []byte { return b.doc.bytes() }
