@@ -1,0 +1,209 @@
+package engine
+
+import (
+	"fmt"
+	"path"
+	"slices"
+
+	"pathkeeper/mpath"
+	"pathkeeper/policy"
+	"pathkeeper/statefile"
+)
+
+// State files: read once at the start, written as a whole by the one
+// crash-safe writer.
+
+// fileDone ends an action whose last step was a write.
+func fileDone(seq uint64, what, name string) Next {
+	return func(r Answer) Step {
+		ev := mpath.ActionDone{Seq: seq, Errno: errnoOf(r.Errno)}
+		if r.Errno != 0 {
+			ev.Detail = describe(what, name, r)
+		}
+		return done(ev)
+	}
+}
+
+// saveNames writes the old ids first: a name that stands in bindings under an
+// old id must find its record.
+func (e *Engine) saveNames(a mpath.SaveNames) Step {
+	bindings := func() Step {
+		return ask(Ask{Kind: KindFile, Path: e.Files.Bindings}, func(r Answer) Step {
+			if r.Errno != 0 && r.Errno != eNOENT {
+				return fileDone(a.Seq, "reading", e.Files.Bindings)(r)
+			}
+			file, _ := statefile.ParseBindings(r.Bytes)
+			changed := false
+			for _, b := range a.Bindings {
+				line := statefile.Binding{Alias: b.Alias, WWID: b.WWID}
+				if slices.Contains(file.Lines(), line) {
+					continue
+				}
+				next, err := file.Add(line)
+				if err != nil {
+					return done(mpath.ActionDone{Seq: a.Seq, Errno: mpath.ErrnoInvalid, Detail: e.Files.Bindings + ": " + err.Error()})
+				}
+				file, changed = next, true
+			}
+			if !changed {
+				return done(mpath.ActionDone{Seq: a.Seq})
+			}
+			return ask(Ask{Kind: KindWriteFile, Path: e.Files.Bindings, Bytes: file.Bytes(), Mode: statefile.ModePrivate}, fileDone(a.Seq, "writing", e.Files.Bindings))
+		})
+	}
+	if len(a.OldIDs) == 0 {
+		return bindings()
+	}
+	return ask(Ask{Kind: KindFile, Path: e.Files.OldIDs}, func(r Answer) Step {
+		if r.Errno != 0 && r.Errno != eNOENT {
+			return fileDone(a.Seq, "reading", e.Files.OldIDs)(r)
+		}
+		file, _ := statefile.ParseOldIDs(r.Bytes)
+		changed := false
+		for _, o := range a.OldIDs {
+			id := statefile.OldID{Old: o.Old, Canonical: o.Canonical}
+			if slices.Contains(file.All(), id) {
+				continue
+			}
+			next, ok := file.Add(id)
+			if !ok {
+				return done(mpath.ActionDone{Seq: a.Seq, Errno: mpath.ErrnoExists, Detail: e.Files.OldIDs + ": " + o.Old + " stands for another LUN there"})
+			}
+			file, changed = next, true
+		}
+		if !changed {
+			return bindings()
+		}
+		return ask(Ask{Kind: KindWriteFile, Path: e.Files.OldIDs, Bytes: file.Bytes(), Mode: statefile.ModePrivate}, func(r Answer) Step {
+			if r.Errno != 0 {
+				return fileDone(a.Seq, "writing", e.Files.OldIDs)(r)
+			}
+			return bindings()
+		})
+	})
+}
+
+// saveWWID makes a LUN known for the next boot and takes its failed mark away.
+func (e *Engine) saveWWID(a mpath.SaveWWID) Step {
+	return ask(Ask{Kind: KindFile, Path: e.Files.WWIDs}, func(r Answer) Step {
+		if r.Errno != 0 && r.Errno != eNOENT {
+			return fileDone(a.Seq, "reading", e.Files.WWIDs)(r)
+		}
+		unmark := func(Answer) Step {
+			return ask(Ask{Kind: KindRemove, Path: path.Join(e.Files.FailedDir, statefile.FailedName(a.WWID))}, func(r Answer) Step {
+				if r.Errno == eNOENT {
+					r = Answer{}
+				}
+				return fileDone(a.Seq, "removing the failed mark", a.WWID)(r)
+			})
+		}
+		file, _ := statefile.ParseWWIDs(r.Bytes)
+		if file.Has(a.WWID) {
+			return unmark(Answer{})
+		}
+		file, err := file.Add(a.WWID)
+		if err != nil {
+			return done(mpath.ActionDone{Seq: a.Seq, Errno: mpath.ErrnoInvalid, Detail: e.Files.WWIDs + ": " + err.Error()})
+		}
+		return ask(Ask{Kind: KindWriteFile, Path: e.Files.WWIDs, Bytes: file.Bytes(), Mode: statefile.ModePrivate}, func(r Answer) Step {
+			if r.Errno != 0 {
+				return fileDone(a.Seq, "writing", e.Files.WWIDs)(r)
+			}
+			return unmark(r)
+		})
+	})
+}
+
+func (e *Engine) markFailed(a mpath.MarkFailed) Step {
+	name := path.Join(e.Files.FailedDir, statefile.FailedName(a.WWID))
+	return ask(Ask{Kind: KindWriteFile, Path: name, Mode: statefile.ModePrivate}, fileDone(a.Seq, "writing the failed mark", a.WWID))
+}
+
+func (e *Engine) saveDeadlines(a mpath.SaveDeadlines) Step {
+	list := statefile.Deadlines{Boot: e.BootID}
+	for _, d := range a.Deadlines {
+		list.List = append(list.List, statefile.Deadline{WWID: d.WWID, AtNS: int64(d.At), Expired: d.Expired})
+	}
+	return ask(Ask{Kind: KindWriteFile, Path: e.Files.Deadlines, Bytes: list.Bytes(), Mode: statefile.ModePrivate},
+		fileDone(a.Seq, "writing", e.Files.Deadlines))
+}
+
+func (e *Engine) trigger(a mpath.Trigger) Step {
+	return ask(Ask{Kind: KindSetAttr, Path: "block/" + a.Name + "/uevent", Text: a.Verb}, func(r Answer) Step {
+		if errnoOf(r.Errno) == mpath.ErrnoGone {
+			r = Answer{} // it left meanwhile: nothing to tell
+		}
+		return fileDone(a.Seq, "triggering a uevent", a.Name)(r)
+	})
+}
+
+func (e *Engine) setOwner(a mpath.SetOwner) Step {
+	return ask(Ask{Kind: KindOwner, Dev: a.Dev, Owner: a.Owner}, fileDone(a.Seq, "setting owner and mode", fmt.Sprintf("/dev/dm-%d", a.Dev.Minor)))
+}
+
+// LoadState reads every state file and ends in StateLoaded. Kernel is what the
+// caller found of the running kernel. A file that is not there is empty; one
+// that cannot be read or understood keeps what could be read, with a note.
+func (e *Engine) LoadState(kernel policy.Kernel, notes func(string)) Step {
+	ev := mpath.StateLoaded{Kernel: kernel}
+	read := func(name string, take func([]byte), then func() Step) Step {
+		return ask(Ask{Kind: KindFile, Path: name}, func(r Answer) Step {
+			switch r.Errno {
+			case 0:
+				take(r.Bytes)
+			case eNOENT:
+			default:
+				notes(describe("reading", name, r))
+				if name == e.Files.Bindings {
+					ev.ReadOnly = true // what is not read must not be overwritten
+				}
+			}
+			return then()
+		})
+	}
+	warn := func(name string, ws []statefile.Problem) {
+		for _, w := range ws {
+			notes(name + ": " + w.String())
+		}
+	}
+	return read(e.Files.Bindings, func(b []byte) {
+		list, ws := statefile.ParseBindings(b)
+		warn(e.Files.Bindings, ws)
+		for _, x := range list.Lines() {
+			ev.Bindings = append(ev.Bindings, policy.Binding{Alias: x.Alias, WWID: x.WWID})
+		}
+	}, func() Step {
+		return read(e.Files.WWIDs, func(b []byte) {
+			list, ws := statefile.ParseWWIDs(b)
+			warn(e.Files.WWIDs, ws)
+			ev.WWIDs = list.All()
+		}, func() Step {
+			return read(e.Files.OldIDs, func(b []byte) {
+				list, ws := statefile.ParseOldIDs(b)
+				warn(e.Files.OldIDs, ws)
+				for _, x := range list.All() {
+					ev.OldIDs = append(ev.OldIDs, policy.OldID{Old: x.Old, Canonical: x.Canonical})
+				}
+			}, func() Step {
+				return read(e.Files.Deadlines, func(b []byte) {
+					d, ws := statefile.ParseDeadlines(b)
+					warn(e.Files.Deadlines, ws)
+					// Those of another boot are of another clock.
+					for _, x := range d.Since(e.BootID) {
+						ev.Deadlines = append(ev.Deadlines, mpath.Deadline{WWID: x.WWID, At: mpath.Instant(x.AtNS), Expired: x.Expired})
+					}
+				}, func() Step {
+					return ask(Ask{Kind: KindList, Path: e.Files.FailedDir}, func(r Answer) Step {
+						for _, n := range r.Names {
+							if w := statefile.FailedWWID(n); w != "" {
+								ev.Failed = append(ev.Failed, w)
+							}
+						}
+						slices.Sort(ev.Failed)
+						return done(ev)
+					})
+				})
+			})
+		})
+	})
+}

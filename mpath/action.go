@@ -1,0 +1,207 @@
+package mpath
+
+import (
+	"pathkeeper/dmmap/table"
+	"pathkeeper/policy"
+)
+
+// Action is what the core wants done. The set is closed; every action is plain
+// data with a text form. An action with a Seq is answered by exactly one event
+// that carries the same Seq.
+type Action interface{ action() }
+
+// Scan asks for the disks in sysfs -> Scanned.
+type Scan struct{ Seq uint64 }
+
+// ListMaps asks for the kernel's dm devices -> MapsListed.
+type ListMaps struct{ Seq uint64 }
+
+// Identify asks what a block device is -> PathSeen or PathUnreadable.
+type Identify struct {
+	Seq  uint64
+	Name string
+}
+
+// ReadMap asks for table and status -> MapRead.
+type ReadMap struct {
+	Seq  uint64
+	UUID string
+}
+
+// StartCheck asks for one check of a path -> CheckDone.
+type StartCheck struct {
+	Seq       uint64
+	Path      PathID
+	Name      string // kernel name
+	SG        string
+	Checker   string
+	TimeoutMS uint32
+	Prio      string // "" : do not ask
+	PrioArgs  string
+	PortGroup int   // for the prioritizer, from identification
+	TPGS      uint8 // likewise
+	// Identify: re-read the identity before the path may count as up. It is
+	// also read, unasked, where the answers cast doubt on it.
+	Identify bool
+	Expect   string // the canonical WWID that the path was identified by
+}
+
+// PathRef is a path of a table with what must still be true when it is loaded.
+type PathRef struct {
+	ID   PathID
+	Name string
+}
+
+// CreateMap makes a new map: create, load, resume -> ActionDone.
+type CreateMap struct {
+	Seq      uint64
+	WWID     string
+	Name     string
+	Size     table.Sectors
+	Table    table.Table
+	ReadOnly bool
+	NoKpartx bool
+	Paths    []PathRef      // held open and compared before the load
+	Fail     []table.DevNum // to be failed right after resume: merely down
+	Owner    Owner
+	Reason   string
+}
+
+// LoadMap gives a map a new table: load and one resume -> ActionDone.
+type LoadMap struct {
+	Seq      uint64
+	WWID     string
+	Name     string
+	Size     table.Sectors
+	Table    table.Table
+	ReadOnly bool
+	NoKpartx bool
+	Paths    []PathRef
+	Fail     []table.DevNum
+	Reason   string
+}
+
+// ResumeMap resumes a map that we left suspended -> ActionDone.
+type ResumeMap struct {
+	Seq    uint64
+	WWID   string
+	Name   string
+	Reason string
+}
+
+// RemoveMap removes an unused map -> ActionDone.
+type RemoveMap struct {
+	Seq    uint64
+	WWID   string
+	Name   string
+	Reason string
+}
+
+// RenameMap gives a map another name -> ActionDone.
+type RenameMap struct {
+	Seq    uint64
+	WWID   string
+	Name   string
+	To     string
+	Reason string
+}
+
+// Message sends one message to a map -> ActionDone.
+type Message struct {
+	Seq    uint64
+	WWID   string
+	Name   string
+	Text   string // "fail_path 8:16", "switch_group 2", "queue_if_no_path"
+	Reason string
+}
+
+// SaveNames makes the bindings durable -> ActionDone.
+type SaveNames struct {
+	Seq      uint64
+	Bindings []policy.Binding
+	OldIDs   []policy.OldID
+}
+
+// SaveWWID adds a WWID to the wwids file and clears its failed mark -> ActionDone.
+type SaveWWID struct {
+	Seq  uint64
+	WWID string
+}
+
+// MarkFailed writes the mark that keeps the hook from claiming -> ActionDone.
+type MarkFailed struct {
+	Seq  uint64
+	WWID string
+}
+
+// SaveDeadlines writes the deadlines that outlive a restart -> ActionDone.
+type SaveDeadlines struct {
+	Seq       uint64
+	Deadlines []Deadline
+}
+
+// Trigger asks the kernel for a synthetic uevent of a path, so that udev looks
+// at it again: its claim changed -> ActionDone.
+type Trigger struct {
+	Seq    uint64
+	Name   string
+	Verb   string // "change" or "add"
+	Reason string
+}
+
+// Owner is who shall own a map's node. Negative: leave it.
+type Owner struct {
+	UID, GID int64
+	Mode     int64
+}
+
+// Set says whether there is anything to apply.
+func (o Owner) Set() bool { return o.UID >= 0 || o.GID >= 0 || o.Mode >= 0 }
+
+// NoOwner leaves everything as it is.
+func NoOwner() Owner { return Owner{-1, -1, -1} }
+
+// SetOwner applies owner and mode to a map's node -> ActionDone.
+type SetOwner struct {
+	Seq    uint64
+	Dev    table.DevNum
+	Owner  Owner
+	Reason string
+}
+
+// Level says how much a Note matters.
+type Level uint8
+
+// Levels, as syslog's.
+const (
+	LevelError   Level = 3
+	LevelWarning Level = 4
+	LevelNotice  Level = 5
+	LevelInfo    Level = 6
+)
+
+// Note is a line for the log: an edge, with its cause.
+type Note struct {
+	Level  Level
+	Object string // map or path name
+	Text   string
+}
+
+func (Scan) action()          {}
+func (ListMaps) action()      {}
+func (Identify) action()      {}
+func (ReadMap) action()       {}
+func (StartCheck) action()    {}
+func (CreateMap) action()     {}
+func (LoadMap) action()       {}
+func (ResumeMap) action()     {}
+func (RemoveMap) action()     {}
+func (RenameMap) action()     {}
+func (Message) action()       {}
+func (SaveNames) action()     {}
+func (SaveWWID) action()      {}
+func (MarkFailed) action()    {}
+func (SaveDeadlines) action() {}
+func (Trigger) action()       {}
+func (SetOwner) action()      {}
+func (Note) action()          {}

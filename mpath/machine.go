@@ -1,0 +1,307 @@
+package mpath
+
+import (
+	"cmp"
+	"slices"
+
+	"pathkeeper/dmmap/table"
+	"pathkeeper/policy"
+)
+
+// Times that the core goes by. Those that users can set are in their settings.
+const (
+	scanEvery      = 5 * Minute  // slow reconciliation of paths and maps
+	pendingAgain   = 1 * Second  // a check that learned nothing is asked again
+	flapGuard      = 1 * Second  // least time between a kernel failure and the check that may undo it
+	firstChecks    = 3 * Second  // how long a new map waits for the first answers of its other paths
+	askLimit       = 30 * Second // an answer later than this is reported; the question stays open
+	saveLimit      = 5 * Second  // a name not durable by then: the map gets its WWID as its name
+	retryCreate    = 10 * Second // a failed load or creation is tried again, doubling, at most:
+	retryCreateMax = 5 * Minute
+)
+
+// Machine is the core. It has one owner: nothing in it is safe for two.
+type Machine struct {
+	now Instant
+	seq uint64
+
+	configured bool // a configuration has come
+	loaded     bool // the state files have come
+	started    bool // first scan and first list of maps are complete: maps may be changed
+	stopping   bool
+
+	rules  *policy.Compiled
+	users  []NameID
+	groups []NameID
+
+	state    policy.State // bindings, old ids, kernel
+	readOnly bool
+	wwids    []string // sorted
+	failed   []string // sorted
+	recorded []Deadline
+
+	paths []*path  // by id
+	maps  []*mmap  // by the WWID of the map's UUID
+	other []MapRef // dm devices that are not ours, by name: their names are taken
+
+	odd []oddDevice // block devices that could not be identified at all, by name
+
+	looks   []look // devices to identify: at most one open question each
+	names   saveState
+	dl      deadlineState
+	scanAt  Instant
+	scanAsk uint64
+	listAsk uint64
+	relist  bool // news came while a list was open
+
+	acts []Action // of the step that runs
+}
+
+// look is one device that shall be, or is being, identified.
+type look struct {
+	name  string
+	seq   uint64 // 0: not asked yet
+	again bool   // news came while it was asked
+	since Instant
+}
+
+type oddDevice struct {
+	name  string
+	why   string
+	since Instant
+}
+
+// saveState is the one open write of the names' files.
+type saveState struct {
+	ask   uint64
+	since Instant
+	dirty bool // something is not durable yet
+	// durable holds the WWIDs whose name is safe on disk.
+	hung bool // the write did not come back in time: stop waiting for names
+}
+
+// deadlineState is the one open write of the deadlines' file.
+type deadlineState struct {
+	ask   uint64
+	dirty bool
+}
+
+// New makes a core that knows nothing yet.
+func New() *Machine {
+	return &Machine{}
+}
+
+// Step takes one event at a time now and gives what is to be done and when to
+// call again at the latest (with Wake, if nothing else happens). Time never
+// runs backwards: an earlier now counts as the last one.
+func (mc *Machine) Step(now Instant, ev Event) (acts []Action, wake Instant) {
+	if now > mc.now {
+		mc.now = now
+	}
+	mc.acts = nil
+	mc.take(ev)
+	mc.settle()
+	acts, mc.acts = mc.acts, nil
+	return acts, mc.nextWake()
+}
+
+func (mc *Machine) take(ev Event) {
+	switch e := ev.(type) {
+	case Wake:
+	case Configured:
+		mc.takeConfig(e)
+	case StateLoaded:
+		mc.takeState(e)
+	case DeviceHint:
+		mc.takeHint(e)
+	case Overrun:
+		mc.note(LevelWarning, "uevents", "events were lost: scanning everything again")
+		mc.scanAt = mc.now
+		mc.wantList()
+	case Scanned:
+		mc.takeScan(e)
+	case PathSeen:
+		mc.takePath(e)
+	case PathUnreadable:
+		mc.takeUnreadable(e)
+	case CheckDone:
+		mc.takeCheck(e)
+	case MapEvent:
+		mc.wantList()
+	case MapsListed:
+		mc.takeList(e)
+	case MapRead:
+		mc.takeMap(e)
+	case NodeSeen:
+		mc.takeNode(e)
+	case ActionDone:
+		mc.takeDone(e)
+	case Stopping:
+		mc.takeStopping(e)
+	}
+}
+
+// settle does what the new state asks for: looks, checks, plans, writes. It is
+// idempotent: a second call in the same state adds nothing.
+func (mc *Machine) settle() {
+	if !mc.configured || !mc.loaded {
+		return
+	}
+	if mc.scanAt == 0 || mc.now >= mc.scanAt {
+		mc.scanAt = mc.now.After(scanEvery)
+		if mc.scanAsk == 0 {
+			mc.scanAsk = mc.nextSeq()
+			mc.act(Scan{Seq: mc.scanAsk})
+		}
+		mc.wantList()
+	}
+	mc.startLooks()
+	mc.noteStarted()
+	for _, p := range mc.paths {
+		mc.dueCheck(p)
+	}
+	if mc.started {
+		for _, m := range mc.maps {
+			mc.settleMap(m)
+		}
+	}
+	mc.saveNames()
+	mc.saveDeadlines()
+}
+
+// noteStarted opens the gate for changes when the first picture is complete:
+// every disk was looked at and every map that the kernel had was read.
+func (mc *Machine) noteStarted() {
+	if mc.started || mc.scanAsk != 0 || mc.listAsk != 0 || mc.relist || len(mc.looks) > 0 {
+		return
+	}
+	for _, m := range mc.maps {
+		if m.read != 0 {
+			return
+		}
+	}
+	// A member of an adopted map is judged by its first check, not before.
+	for _, p := range mc.paths {
+		if p.member() && p.checkedAt == 0 && mc.now.Since(p.seenAt) < firstChecks {
+			return
+		}
+	}
+	mc.started = true
+	for _, m := range mc.maps {
+		mc.adopt(m)
+	}
+}
+
+func (mc *Machine) nextWake() Instant {
+	w := Never
+	sooner := func(t Instant) {
+		if t != 0 && t < w {
+			w = t
+		}
+	}
+	if !mc.configured || !mc.loaded {
+		return w
+	}
+	sooner(mc.scanAt)
+	for _, p := range mc.paths {
+		if p.checkSeq == 0 && p.checkable() {
+			sooner(p.nextCheck)
+		} else if p.checkSeq != 0 && !p.stuck {
+			sooner(p.checkAsked.After(p.stuckAfter()))
+		}
+		if !mc.started && p.member() && p.checkedAt == 0 {
+			sooner(p.seenAt.After(firstChecks))
+		}
+	}
+	for _, m := range mc.maps {
+		sooner(m.retryAt)
+		sooner(m.failbackAt)
+		sooner(m.holdUntil)
+		if m.queue.at != 0 && !m.queue.expired && !m.queue.asked {
+			sooner(m.queue.at)
+		}
+	}
+	if mc.names.ask != 0 && !mc.names.hung {
+		sooner(mc.names.since.After(saveLimit))
+	}
+	if w <= mc.now { // something is due that waits for an answer: look again soon
+		w = mc.now.After(100 * Millisecond)
+	}
+	return w
+}
+
+func (mc *Machine) nextSeq() uint64 { mc.seq++; return mc.seq }
+
+func (mc *Machine) act(a Action) { mc.acts = append(mc.acts, a) }
+
+func (mc *Machine) note(l Level, object, text string) {
+	mc.act(Note{Level: l, Object: object, Text: text})
+}
+
+// path finds a path by its id, nil if it is not known.
+func (mc *Machine) path(id PathID) *path {
+	i, ok := slices.BinarySearchFunc(mc.paths, id, func(p *path, id PathID) int { return p.id.compare(id) })
+	if !ok {
+		return nil
+	}
+	return mc.paths[i]
+}
+
+func (mc *Machine) addPath(p *path) {
+	i, _ := slices.BinarySearchFunc(mc.paths, p.id, func(p *path, id PathID) int { return p.id.compare(id) })
+	mc.paths = slices.Insert(mc.paths, i, p)
+}
+
+func (mc *Machine) dropPath(p *path) {
+	mc.paths = slices.DeleteFunc(mc.paths, func(q *path) bool { return q == p })
+}
+
+// mapOf finds a map by its WWID, nil if there is none.
+func (mc *Machine) mapOf(wwid string) *mmap {
+	i, ok := slices.BinarySearchFunc(mc.maps, wwid, func(m *mmap, w string) int { return cmp.Compare(m.wwid, w) })
+	if !ok {
+		return nil
+	}
+	return mc.maps[i]
+}
+
+func (mc *Machine) addMap(m *mmap) {
+	i, _ := slices.BinarySearchFunc(mc.maps, m.wwid, func(m *mmap, w string) int { return cmp.Compare(m.wwid, w) })
+	mc.maps = slices.Insert(mc.maps, i, m)
+}
+
+func (mc *Machine) dropMap(m *mmap) {
+	mc.maps = slices.DeleteFunc(mc.maps, func(o *mmap) bool { return o == m })
+}
+
+// pathByDev finds the newest path with a device number.
+func (mc *Machine) pathByDev(d table.DevNum) *path {
+	var found *path
+	for _, p := range mc.paths {
+		if p.id.Dev == d && (found == nil || p.id.Diskseq > found.id.Diskseq) {
+			found = p
+		}
+	}
+	return found
+}
+
+func addSorted(list []string, s string) []string {
+	i, ok := slices.BinarySearch(list, s)
+	if ok {
+		return list
+	}
+	return slices.Insert(slices.Clone(list), i, s)
+}
+
+func dropSorted(list []string, s string) []string {
+	i, ok := slices.BinarySearch(list, s)
+	if !ok {
+		return list
+	}
+	return slices.Delete(slices.Clone(list), i, i+1)
+}
+
+func hasSorted(list []string, s string) bool {
+	_, ok := slices.BinarySearch(list, s)
+	return ok
+}

@@ -1,0 +1,376 @@
+package mpath
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"pathkeeper/dmmap/table"
+	"pathkeeper/policy"
+)
+
+// mmap is one multipath map: what is wanted of it, what the kernel has, and
+// the one question that is open.
+type mmap struct {
+	wwid    string // of its dm UUID; for a map not made yet, of its paths
+	touched bool   // something changed: plan it in this step
+
+	// Have.
+	known  bool // the kernel has it; have is its last truth
+	have   Truth
+	haveAt Instant
+	read   uint64 // open ReadMap
+	reread bool
+
+	// Want.
+	settings  policy.Settings
+	settingOK bool
+	name      string // wanted name, "" not chosen yet
+	nameWhy   string
+	nameNew   bool // its line in the bindings is not known to be durable
+	owner     Owner
+	node      NodeSeen
+	drift     string // owner or mode found different, and what was done
+
+	// Ask: at most one action in flight.
+	ask     uint64
+	askWhat string
+	askAt   Instant
+	loading bool           // the ask is a load or a creation
+	loaded  []table.DevNum // what it loads
+
+	// Adoption: differences that a restart must not act on, until somebody asks
+	// for it or the map needs a load anyway.
+	adopted  bool
+	accepted []string
+	// unknownID: the map's WWID is none that its members bear by our rules,
+	// though all of them agree on one LUN: keep it, load nothing.
+	unknownID bool
+
+	firstPath  Instant
+	hadPath    bool    // a path of it was seen since we run
+	removed    bool    // somebody removed it: not made again until asked
+	holdUntil  Instant // wait for first answers
+	retryAt    Instant
+	retryDelay Span
+	lastError  string
+
+	queue      queueState
+	failbackAt Instant
+	switchedAt Instant
+	suspNoted  bool
+	ourSuspend bool // we suspended it; we must resume it
+	openNoted  bool
+
+	loads, switches, faults int // counted since we run
+}
+
+// label is what the map is called in the log.
+func (m *mmap) label() string {
+	switch {
+	case m.known && m.have.Name != "":
+		return m.have.Name
+	case m.name != "":
+		return m.name
+	}
+	return m.wwid
+}
+
+func (m *mmap) kernelFailed(d table.DevNum) bool {
+	for _, g := range m.have.Status.Groups {
+		for _, p := range g.Paths {
+			if p.Dev == d {
+				return p.State == table.PathFailed
+			}
+		}
+	}
+	return false
+}
+
+// pathsOf gives the paths of a map in the order of their host, channel, target
+// and LUN, then device number: the order in which they are grouped.
+func (mc *Machine) pathsOf(m *mmap) []*path {
+	var ps []*path
+	for _, p := range mc.paths {
+		if p.wwid == m.wwid {
+			ps = append(ps, p)
+		}
+	}
+	return ps
+}
+
+// wantList asks for the kernel's list of maps, once.
+func (mc *Machine) wantList() {
+	if mc.listAsk != 0 {
+		mc.relist = true
+		return
+	}
+	mc.listAsk = mc.nextSeq()
+	mc.act(ListMaps{Seq: mc.listAsk})
+}
+
+// takeList compares the kernel's list with what is known and reads what moved.
+func (mc *Machine) takeList(e MapsListed) {
+	if e.Seq != mc.listAsk {
+		return
+	}
+	mc.listAsk = 0
+	if e.Bad != "" {
+		mc.note(LevelError, "device-mapper", "its maps cannot be listed: "+e.Bad)
+		return
+	}
+	mc.other = mc.other[:0:0]
+	here := map[string]bool{}
+	for _, r := range e.Maps {
+		wwid, ours := strings.CutPrefix(r.UUID, "mpath-")
+		if !ours || wwid == "" {
+			mc.other = append(mc.other, r)
+			continue
+		}
+		here[wwid] = true
+		m := mc.mapOf(wwid)
+		if m == nil {
+			m = &mmap{wwid: wwid, owner: NoOwner()}
+			mc.addMap(m)
+		}
+		if !m.known || m.have.EventNr != r.EventNr || m.have.Name != r.Name || m.have.Dev != r.Dev {
+			mc.readMap(m)
+		}
+	}
+	slices.SortFunc(mc.other, func(a, b MapRef) int { return cmp.Compare(a.Name, b.Name) })
+	for _, m := range slices.Clone(mc.maps) {
+		if m.known && !here[m.wwid] {
+			mc.mapGone(m)
+		}
+	}
+	if mc.relist {
+		mc.relist = false
+		mc.wantList()
+	}
+}
+
+// readMap asks for the truth about a map, once.
+func (mc *Machine) readMap(m *mmap) {
+	if m.read != 0 {
+		m.reread = true
+		return
+	}
+	if m.ask != 0 { // its answer brings the truth
+		m.reread = true
+		return
+	}
+	m.read = mc.nextSeq()
+	mc.act(ReadMap{Seq: m.read, UUID: "mpath-" + m.wwid})
+}
+
+func (mc *Machine) takeMap(e MapRead) {
+	var m *mmap
+	for _, o := range mc.maps {
+		if o.read == e.Seq && e.Seq != 0 {
+			m = o
+		}
+	}
+	if m == nil {
+		return
+	}
+	m.read = 0
+	again := m.reread
+	m.reread = false
+	switch e.Errno {
+	case ErrnoNone:
+		mc.takeTruth(m, e.Truth)
+	case ErrnoGone:
+		mc.mapGone(m)
+	default:
+		mc.note(LevelWarning, m.label(), "its state cannot be read: "+e.Detail)
+	}
+	if again {
+		mc.readMap(m)
+	}
+}
+
+// takeTruth takes over what the kernel says about a map, and notes the edges.
+func (mc *Machine) takeTruth(m *mmap, t Truth) {
+	first := !m.known
+	m.known, m.have, m.haveAt = true, t, mc.now
+	m.touched = true
+	m.removed = false
+	if t.Target != "multipath" && t.Live {
+		mc.note(LevelError, t.Name, "has a multipath UUID but a "+t.Target+" table: left alone")
+	}
+	devs := t.Table.Devs()
+	for _, p := range mc.paths {
+		in := slices.Contains(devs, p.id.Dev)
+		if !in {
+			if p.wwid == m.wwid {
+				p.inTable, p.kernelFailed = false, false
+			}
+			continue
+		}
+		if first && p.wwid != m.wwid {
+			// An adopted map's member: policy has had its say without knowing.
+			p.inTable = true
+			mc.decide(p)
+		}
+		if p.wwid != m.wwid {
+			continue
+		}
+		failed := m.kernelFailed(p.id.Dev)
+		was := p.inTable && p.kernelFailed
+		p.inTable, p.kernelFailed = true, failed
+		if failed && !was && p.up() && !first {
+			m.faults++
+			mc.note(LevelWarning, m.label(), fmt.Sprintf("the kernel failed path %s (%s) on an I/O error", p.seen.Name, p.id.Dev))
+			mc.kernelFailedPath(p)
+		}
+	}
+	mc.noteSuspended(m)
+}
+
+func (mc *Machine) noteSuspended(m *mmap) {
+	if !m.have.Suspended {
+		m.suspNoted = false
+		return
+	}
+	if !m.suspNoted && !m.ourSuspend {
+		m.suspNoted = true
+		mc.note(LevelWarning, m.label(), "is suspended, not by us: left as it is; `dmsetup resume "+m.have.Name+"` ends it")
+	}
+}
+
+// mapGone takes in that the kernel has a map no more.
+func (mc *Machine) mapGone(m *mmap) {
+	if m.known {
+		mc.note(LevelNotice, m.label(), "the map was removed")
+		m.removed = true
+	}
+	m.known, m.have, m.adopted, m.accepted = false, Truth{}, false, nil
+	m.queue = queueState{}
+	m.touched = true
+	for _, p := range mc.paths {
+		if p.wwid == m.wwid {
+			p.inTable, p.kernelFailed = false, false
+		}
+	}
+	if len(mc.pathsOf(m)) == 0 && m.ask == 0 {
+		mc.dropMap(m)
+	}
+}
+
+// adopt judges a map that was there before us, once its members were looked at:
+// it is used as it is, and what the config wants otherwise is remembered.
+func (mc *Machine) adopt(m *mmap) {
+	if !m.known {
+		return
+	}
+	m.adopted = true
+	ps := mc.pathsOf(m)
+	mc.chooseSettings(m, ps)
+	mc.chooseName(m)
+	for _, d := range mc.recorded {
+		if d.WWID == m.wwid {
+			m.queue.at, m.queue.expired = d.At, d.Expired
+		}
+	}
+	if len(ps) > 0 {
+		m.accepted = mc.differences(m, ps).kinds()
+		if m.name != "" && m.name != m.have.Name {
+			m.accepted = addSorted(m.accepted, "name")
+		}
+		if m.settings.NoPathRetry.V.Mode == policy.RetryFail && m.have.Table.QueueIfNoPath() {
+			m.accepted = addSorted(m.accepted, "queueing")
+		}
+	}
+	text := fmt.Sprintf("adopted with %d paths", len(m.have.Table.Devs()))
+	if len(m.accepted) > 0 {
+		text += "; the configuration wants it otherwise (" + strings.Join(m.accepted, ", ") + "): nothing is changed until a reload is asked for"
+	}
+	mc.note(LevelNotice, m.label(), text)
+	m.touched = true
+}
+
+// chooseSettings takes the map's settings from its first admitted path.
+func (mc *Machine) chooseSettings(m *mmap, ps []*path) {
+	for _, p := range ps {
+		if p.decision.Verdict == policy.VerdictUnknown {
+			continue
+		}
+		m.settings, m.settingOK = p.decision.Settings, true
+		m.owner = mc.ownerOf(m.settings)
+		return
+	}
+}
+
+func (mc *Machine) ownerOf(s policy.Settings) Owner {
+	o := NoOwner()
+	if n, ok := resolveID(s.UID.V, mc.users); ok {
+		o.UID = int64(n)
+	}
+	if n, ok := resolveID(s.GID.V, mc.groups); ok {
+		o.GID = int64(n)
+	}
+	if s.Mode.V >= 0 {
+		o.Mode = int64(s.Mode.V)
+	}
+	return o
+}
+
+// resolveID gives the number of a user or group as configured.
+func resolveID(text string, names []NameID) (uint32, bool) {
+	if text == "" {
+		return 0, false
+	}
+	var n uint64
+	for i := 0; i < len(text); i++ {
+		if text[i] < '0' || text[i] > '9' {
+			for _, e := range names {
+				if e.Name == text {
+					return e.ID, true
+				}
+			}
+			return 0, false
+		}
+		n = n*10 + uint64(text[i]-'0')
+		if n >= 1<<32-1 {
+			return 0, false
+		}
+	}
+	return uint32(n), true
+}
+
+// takeNode compares a map's node with what is wanted and puts it right.
+func (mc *Machine) takeNode(e NodeSeen) {
+	for _, m := range mc.maps {
+		if !m.known || m.have.Dev != e.Dev {
+			continue
+		}
+		m.node = e
+		want := m.owner
+		if !want.Set() || mc.stopping {
+			return
+		}
+		if (want.UID < 0 || uint32(want.UID) == e.UID) && (want.GID < 0 || uint32(want.GID) == e.GID) && (want.Mode < 0 || uint32(want.Mode) == e.Mode) {
+			return
+		}
+		m.drift = fmt.Sprintf("found %d:%d %04o", e.UID, e.GID, e.Mode)
+		mc.note(LevelInfo, m.label(), fmt.Sprintf("its node is %d:%d %04o, the configuration wants %s: applied", e.UID, e.GID, e.Mode, want))
+		mc.act(SetOwner{Seq: mc.nextSeq(), Dev: e.Dev, Owner: want, Reason: m.drift})
+		return
+	}
+}
+
+// String gives "501:503 0660", with "-" for what is left alone.
+func (o Owner) String() string {
+	part := func(n int64) string {
+		if n < 0 {
+			return "-"
+		}
+		return fmt.Sprint(n)
+	}
+	mode := "-"
+	if o.Mode >= 0 {
+		mode = fmt.Sprintf("%04o", o.Mode)
+	}
+	return part(o.UID) + ":" + part(o.GID) + " " + mode
+}

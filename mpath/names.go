@@ -1,0 +1,196 @@
+package mpath
+
+import (
+	"slices"
+
+	"pathkeeper/dmmap/table"
+	"pathkeeper/policy"
+)
+
+// chooseName picks the name of a map and says whether it may be used: a name
+// that is new must be durable before a map bears it, so that no reboot gives it
+// to another LUN. If that write hangs, the map takes its WWID as its name.
+func (mc *Machine) chooseName(m *mmap) bool {
+	if m.name == "" {
+		mc.pickName(m)
+	}
+	if mc.names.ask == 0 && !mc.names.dirty || m.known {
+		return true
+	}
+	if mc.names.hung {
+		if n, err := table.NewName(m.wwid); err == nil && m.name != n.Kernel() && m.nameNew {
+			mc.note(LevelError, m.label(), "its new name "+m.name+" cannot be made durable (the write hangs): the map is called by its WWID")
+			m.name, m.nameWhy = n.Kernel(), "the write of the bindings hangs"
+		}
+		return true
+	}
+	return !m.nameNew
+}
+
+func (mc *Machine) pickName(m *mmap) {
+	ps := mc.pathsOf(m)
+	if len(ps) == 0 {
+		return
+	}
+	r := policy.NameRequest{
+		Identity: ps[0].seen.Identity, Settings: m.settings, State: mc.state, DMNames: mc.usedNames(), ReadOnly: mc.readOnly,
+	}
+	if m.known {
+		r.OldAlias = m.have.Name
+	}
+	n := mc.rules.Name(r)
+	if n.Source == policy.NameFromWWID {
+		n.Name = m.wwid // of the map: an adopted one may bear another id of the LUN
+	}
+	if n.Refused != "" {
+		mc.note(LevelError, m.wwid, n.Refused)
+	}
+	name, err := table.NewName(n.Name)
+	if err != nil {
+		mc.note(LevelError, m.wwid, "cannot be called "+n.Name+": "+err.Error())
+		if name, err = table.NewName(m.wwid); err != nil {
+			return
+		}
+		n = policy.MapName{Reason: "its WWID"}
+	}
+	m.nameNew = false
+	if n.Added != nil {
+		mc.state.Bindings = append(slices.Clone(mc.state.Bindings), *n.Added)
+		m.nameNew = true
+	}
+	if n.OldID != nil {
+		mc.state.OldIDs = append(slices.Clone(mc.state.OldIDs), *n.OldID)
+		m.nameNew = true
+	}
+	mc.names.dirty = mc.names.dirty || m.nameNew
+	m.name, m.nameWhy = name.Kernel(), n.Reason
+	if n.Origin != (policy.Origin{}) {
+		m.nameWhy += " (" + n.Origin.String() + ")"
+	}
+}
+
+func (mc *Machine) usedNames() []policy.UsedName {
+	var out []policy.UsedName
+	for _, r := range mc.other {
+		out = append(out, policy.UsedName{Name: r.Name, UUID: r.UUID})
+	}
+	for _, m := range mc.maps {
+		if m.known {
+			out = append(out, policy.UsedName{Name: m.have.Name, UUID: m.have.UUID})
+		}
+		if m.name != "" && (!m.known || m.name != m.have.Name) {
+			out = append(out, policy.UsedName{Name: m.name, UUID: "mpath-" + m.wwid})
+		}
+	}
+	return out
+}
+
+// recordOldIDs remembers which LUN an old id was first matched with.
+func (mc *Machine) recordOldIDs(p *path) {
+	for _, r := range p.decision.RecordOldIDs {
+		if _, known := mc.state.OldIDs.Holder(r.Old); known {
+			continue
+		}
+		mc.state.OldIDs = append(slices.Clone(mc.state.OldIDs), r)
+		mc.names.dirty = true
+		mc.note(LevelNotice, p.seen.Name, "the id "+r.Old+" means "+r.Canonical+" from now on")
+	}
+}
+
+// saveNames writes bindings and old ids when they changed.
+func (mc *Machine) saveNames() {
+	n := &mc.names
+	if n.ask != 0 {
+		if !n.hung && mc.now.Since(n.since) >= saveLimit {
+			n.hung = true
+			mc.note(LevelError, "bindings", "the write of new names does not come back: new maps are called by their WWID until it does")
+			for _, m := range mc.maps {
+				m.touched = true
+			}
+			if mc.started {
+				for _, m := range mc.maps {
+					mc.settleMap(m)
+				}
+			}
+		}
+		return
+	}
+	if !n.dirty {
+		return
+	}
+	n.dirty = false
+	n.ask, n.since = mc.nextSeq(), mc.now
+	mc.act(SaveNames{Seq: n.ask, Bindings: slices.Clone(mc.state.Bindings), OldIDs: slices.Clone(mc.state.OldIDs)})
+}
+
+func (mc *Machine) namesSaved(e ActionDone) {
+	mc.names.ask, mc.names.hung = 0, false
+	for _, m := range mc.maps {
+		m.touched = true
+	}
+	if e.Errno == ErrnoNone {
+		if !mc.names.dirty {
+			for _, m := range mc.maps {
+				m.nameNew = false
+			}
+		}
+		return
+	}
+	mc.note(LevelError, "bindings", "new names cannot be written: "+e.Detail+": maps without a durable name are called by their WWID")
+	mc.readOnly = true
+	for _, m := range mc.maps {
+		if m.nameNew {
+			m.nameNew = false
+			mc.state.Bindings = slices.DeleteFunc(slices.Clone(mc.state.Bindings), func(b policy.Binding) bool { return b.WWID == m.wwid })
+			if !m.known {
+				m.name = ""
+			}
+		}
+	}
+}
+
+// takeConfig takes a new configuration: every path is decided anew; maps follow
+// where a reconfiguration is asked for, or only what arrives later.
+func (mc *Machine) takeConfig(e Configured) {
+	rules, problems := policy.Compile(e.Config)
+	for _, p := range problems {
+		mc.note(LevelWarning, "config", p.Origin.String()+": "+p.Text)
+	}
+	mc.rules, mc.users, mc.groups = rules, e.Users, e.Groups
+	first := !mc.configured
+	mc.configured = true
+	for _, m := range mc.maps {
+		m.touched = true
+		if e.Reconfigure {
+			m.accepted, m.removed, m.retryAt, m.lastError = nil, false, 0, ""
+			m.name = ""
+		}
+	}
+	for _, p := range slices.Clone(mc.paths) {
+		mc.decide(p)
+	}
+	if first {
+		return
+	}
+	for _, m := range mc.maps {
+		mc.chooseSettings(m, mc.pathsOf(m))
+		if m.known && m.owner.Set() && (m.node != NodeSeen{}) {
+			mc.takeNode(m.node)
+		}
+	}
+	mc.scanAt = mc.now
+}
+
+// takeState takes what the state files say.
+func (mc *Machine) takeState(e StateLoaded) {
+	mc.state = policy.State{Bindings: e.Bindings, OldIDs: e.OldIDs, Kernel: e.Kernel}
+	mc.readOnly = e.ReadOnly
+	for _, w := range e.WWIDs {
+		mc.wwids = addSorted(mc.wwids, w)
+	}
+	for _, w := range e.Failed {
+		mc.failed = addSorted(mc.failed, w)
+	}
+	mc.recorded = e.Deadlines
+	mc.loaded = true
+}

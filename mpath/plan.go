@@ -1,0 +1,555 @@
+package mpath
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"pathkeeper/dmmap/table"
+	"pathkeeper/pathcheck"
+	"pathkeeper/policy"
+)
+
+// settleMap brings one map one step nearer to what is wanted. It asks at most
+// one question; its answer brings the next step.
+func (mc *Machine) settleMap(m *mmap) {
+	due := func(t Instant) bool { return t != 0 && mc.now >= t }
+	if !m.touched && !due(m.retryAt) && !due(m.failbackAt) && !due(m.holdUntil) && !due(m.queue.at) {
+		return
+	}
+	m.touched = false
+	ps := mc.pathsOf(m)
+	mc.chooseSettings(m, ps)
+	if !m.known && len(ps) == 0 {
+		if m.ask == 0 && m.read == 0 {
+			mc.dropMap(m)
+		}
+		return
+	}
+	if len(ps) > 0 {
+		m.hadPath = true
+	}
+	if m.known && m.settingOK {
+		mc.queueing(m, ps)
+	}
+	if m.ask != 0 || mc.stopping {
+		return
+	}
+	if !m.known {
+		mc.planCreate(m, ps)
+		return
+	}
+	if m.have.Suspended {
+		if m.ourSuspend {
+			mc.ask(m, "resume", ResumeMap{Seq: mc.nextSeq(), WWID: m.wwid, Name: m.have.Name, Reason: "we suspended it"})
+		}
+		return
+	}
+	if m.have.Target != "multipath" {
+		return
+	}
+	if m.settingOK {
+		mc.chooseName(m)
+	}
+	_ = mc.planPaths(m, ps) || mc.planRemove(m, ps) || mc.planLoad(m, ps) || mc.planQueue(m) || mc.planSwitch(m, ps) || mc.planRename(m)
+}
+
+// ask notes the one open question of a map.
+func (mc *Machine) ask(m *mmap, what string, a Action) {
+	m.askWhat, m.askAt = what, mc.now
+	m.loading = false
+	switch a := a.(type) {
+	case CreateMap:
+		m.ask, m.loading = a.Seq, true
+		m.loaded = a.Table.Devs()
+	case LoadMap:
+		m.ask, m.loading = a.Seq, true
+		m.loaded = a.Table.Devs()
+	case ResumeMap:
+		m.ask = a.Seq
+	case RemoveMap:
+		m.ask = a.Seq
+	case RenameMap:
+		m.ask = a.Seq
+	case Message:
+		m.ask = a.Seq
+	}
+	// A read that is under way may have seen the map before the action.
+	if m.read != 0 {
+		m.read, m.reread = 0, true
+	}
+	mc.act(a)
+}
+
+// planCreate makes the map when its paths have answered and its name is safe.
+func (mc *Machine) planCreate(m *mmap, ps []*path) {
+	if m.removed || mc.now < m.retryAt {
+		return
+	}
+	m.retryAt = 0
+	waiting := false
+	for _, p := range ps {
+		if p.checkedAt == 0 && !p.stuck {
+			waiting = true
+		}
+	}
+	if waiting && mc.now.Since(m.firstPath) < firstChecks {
+		m.holdUntil = m.firstPath.After(firstChecks)
+		return
+	}
+	m.holdUntil = 0
+	size, ro := mc.sizeOf(m, ps)
+	load := mc.loadable(m, ps, size)
+	if !anyUp(load) {
+		return
+	}
+	if !mc.chooseName(m) {
+		return // waits for the name to be durable
+	}
+	lay := mc.layout(m, load)
+	t := mc.tableOf(m, lay)
+	mc.ask(m, "create", CreateMap{
+		Seq: mc.nextSeq(), WWID: m.wwid, Name: m.name, Size: size, Table: t, ReadOnly: ro,
+		NoKpartx: m.settings.SkipKpartx.V, Paths: refs(load), Fail: downOf(load), Owner: m.owner,
+		Reason: fmt.Sprintf("%d paths of %s (%s)", len(load), m.wwid, load[0].decision.Reason),
+	})
+}
+
+// sizeOf gives the size that every path must have, and whether one is
+// read-only. A known map's size never changes by itself.
+func (mc *Machine) sizeOf(m *mmap, ps []*path) (size table.Sectors, ro bool) {
+	size = m.have.Size
+	for _, p := range ps {
+		if size == 0 && p.up() && p.verified() {
+			size = table.Sectors(p.seen.Facts.Size)
+		}
+	}
+	for _, p := range ps {
+		p.refused = ""
+		if size != 0 && table.Sectors(p.seen.Facts.Size) != size {
+			p.refused = fmt.Sprintf("its size is %d sectors, the map's %d", p.seen.Facts.Size, size)
+			continue
+		}
+		ro = ro || p.seen.Facts.ReadOnly
+	}
+	return size, ro
+}
+
+// loadable gives the paths that may stand in a new table: of the right size and
+// with an identity that was verified since they last failed. A load makes every
+// one of them active, so the others stay out until they are verified.
+func (mc *Machine) loadable(m *mmap, ps []*path, size table.Sectors) []*path {
+	var out []*path
+	for _, p := range ps {
+		if p.refused != "" || !p.verified() || m.unknownID {
+			continue
+		}
+		if p.up() || p.inTable && p.checkedAt != 0 {
+			out = append(out, p)
+		}
+	}
+	_ = size
+	return out
+}
+
+func anyUp(ps []*path) bool { return slices.ContainsFunc(ps, (*path).up) }
+
+func refs(ps []*path) []PathRef {
+	out := make([]PathRef, len(ps))
+	for i, p := range ps {
+		out[i] = PathRef{ID: p.id, Name: p.seen.Name}
+	}
+	return out
+}
+
+// downOf gives the paths that are merely down: they are failed again right
+// after the resume that made them active.
+func downOf(ps []*path) []table.DevNum {
+	var out []table.DevNum
+	for _, p := range ps {
+		if !p.up() {
+			out = append(out, p.id.Dev)
+		}
+	}
+	return out
+}
+
+// group is one path group of a layout.
+type group struct {
+	prio  int
+	paths []*path
+}
+
+// layout groups paths by the map's policy, best group first.
+func (mc *Machine) layout(m *mmap, ps []*path) []group {
+	in := make([]policy.GroupPath, len(ps))
+	for i, p := range ps {
+		in[i] = p.groupFacts()
+	}
+	groups, _ := policy.Group(m.settings.Grouping.V, false, in)
+	out := make([]group, len(groups))
+	for i, g := range groups {
+		out[i].prio = g.Prio
+		for _, j := range g.Paths {
+			out[i].paths = append(out[i].paths, ps[j])
+		}
+	}
+	return out
+}
+
+func (p *path) priority() int {
+	if !p.prioKnown {
+		return -1
+	}
+	return p.prio.Priority
+}
+
+// tableOf writes a layout as a table.
+func (mc *Machine) tableOf(m *mmap, lay []group) table.Table {
+	t := table.Table{Features: countedWords(m.settings.Features.V), Handler: countedWords(m.settings.Handler.V), First: 1}
+	if on, decided := m.wantQueue(); decided {
+		t = t.WithQueue(on)
+	} else if m.known {
+		t = t.WithQueue(m.have.Table.QueueIfNoPath())
+	}
+	sel := strings.Fields(m.settings.Selector.V)
+	if len(sel) == 0 {
+		sel = []string{"service-time", "0"}
+	}
+	for _, g := range lay {
+		tg := table.Group{Selector: sel[0]}
+		if len(sel) > 2 {
+			tg.SelArgs = slices.Clone(sel[2:])
+		}
+		for _, p := range g.paths {
+			minio := m.settings.MinIO.V
+			if m.settings.RRWeight.V == "priorities" && p.priority() > 0 {
+				minio *= p.priority()
+			}
+			tg.Paths = append(tg.Paths, table.Path{Dev: p.id.Dev, Args: []string{strconv.Itoa(minio)}})
+		}
+		t.Groups = append(t.Groups, tg)
+	}
+	return t
+}
+
+// countedWords gives the words of a "2 pg_init_retries 50" without the count.
+func countedWords(s string) []string {
+	f := strings.Fields(s)
+	if len(f) < 2 {
+		return nil
+	}
+	return f[1:]
+}
+
+// planPaths fails and reinstates paths in the kernel, on edges only: what the
+// kernel already has is not sent again.
+func (mc *Machine) planPaths(m *mmap, ps []*path) bool {
+	devs := m.have.Table.Devs()
+	for _, p := range ps {
+		if !p.inTable {
+			continue
+		}
+		switch {
+		case !p.up() && p.state != pathcheck.StateUnknown && !p.kernelFailed:
+			mc.ask(m, "fail "+p.id.Dev.String(), Message{Seq: mc.nextSeq(), WWID: m.wwid, Name: m.have.Name,
+				Text: "fail_path " + p.id.Dev.String(), Reason: p.state.Shown() + ": " + p.message})
+			return true
+		case p.up() && p.kernelFailed && p.verified() && !mc.ghostAlone(p, ps):
+			p.reinstated = mc.now
+			mc.ask(m, "reinstate "+p.id.Dev.String(), Message{Seq: mc.nextSeq(), WWID: m.wwid, Name: m.have.Name,
+				Text: "reinstate_path " + p.id.Dev.String(), Reason: p.state.Shown() + ": " + p.message})
+			return true
+		}
+	}
+	for _, d := range devs {
+		if p := mc.pathByDev(d); (p == nil || p.wwid != m.wwid) && !m.kernelFailed(d) && m.hadPath {
+			mc.ask(m, "fail "+d.String(), Message{Seq: mc.nextSeq(), WWID: m.wwid, Name: m.have.Name,
+				Text: "fail_path " + d.String(), Reason: "the device left"})
+			return true
+		}
+	}
+	return false
+}
+
+// ghostAlone keeps a standby path of a target with implicit ALUA only failed
+// while no other path works: the target would not take I/O on it anyway.
+func (mc *Machine) ghostAlone(p *path, ps []*path) bool {
+	if p.state != pathcheck.StateGhost || p.seen.Identity.TPGS != 1 {
+		return false
+	}
+	return !slices.ContainsFunc(ps, func(q *path) bool { return q.state == pathcheck.StateUp })
+}
+
+// planRemove removes a map that has lost its last path and is not used.
+func (mc *Machine) planRemove(m *mmap, ps []*path) bool {
+	if len(ps) > 0 || !m.hadPath || m.settings.FlushOnLastDel.V == "never" {
+		m.openNoted = false
+		return false
+	}
+	if m.have.Open > 0 {
+		if !m.openNoted {
+			m.openNoted = true
+			mc.note(LevelWarning, m.label(), fmt.Sprintf("its last path left; the map stays because it is open (%d)", m.have.Open))
+		}
+		// Nothing tells us of its last close: ask again.
+		if m.retryAt == 0 || mc.now >= m.retryAt {
+			m.retryAt = mc.now.After(5 * Second)
+			mc.readMap(m)
+		}
+		return true
+	}
+	m.retryAt = 0
+	mc.ask(m, "remove", RemoveMap{Seq: mc.nextSeq(), WWID: m.wwid, Name: m.have.Name, Reason: "its last path left and nobody uses it"})
+	return true
+}
+
+// planLoad gives the map a new table where one is needed.
+func (mc *Machine) planLoad(m *mmap, ps []*path) bool {
+	if !m.settingOK || mc.now < m.retryAt {
+		return false
+	}
+	size, ro := mc.sizeOf(m, ps)
+	load := mc.loadable(m, ps, size)
+	if !anyUp(load) {
+		return false
+	}
+	d := mc.differences(m, ps)
+	var why []string
+	for _, k := range d {
+		if slices.Contains(m.accepted, k.Kind) && k.Kind != "paths" && k.Kind != "stranger" {
+			continue
+		}
+		if (k.Kind == table.FieldGroups.String() || k.Kind == table.FieldOrder.String()) && !mc.mayFailBack(m, ps) {
+			continue
+		}
+		why = append(why, k.Text)
+	}
+	if len(why) == 0 {
+		return false
+	}
+	lay := mc.layout(m, load)
+	t := mc.tableOf(m, lay)
+	m.retryAt = 0
+	mc.ask(m, "load", LoadMap{
+		Seq: mc.nextSeq(), WWID: m.wwid, Name: m.have.Name, Size: size, Table: t, ReadOnly: ro || m.have.ReadOnly && !m.settingOK,
+		NoKpartx: m.settings.SkipKpartx.V, Paths: refs(load), Fail: downOf(load), Reason: strings.Join(why, "; "),
+	})
+	return true
+}
+
+// difference is one way in which a map is not as it is wanted.
+type difference struct {
+	Kind string // "paths", "stranger", or the word of a table.Field
+	Text string
+}
+
+type differences []difference
+
+func (d differences) kinds() []string {
+	var out []string
+	for _, x := range d {
+		if x.Kind != "paths" && x.Kind != "stranger" {
+			out = addSorted(out, x.Kind)
+		}
+	}
+	return out
+}
+
+// differences compares Want with Have. Queueing and the current group are not
+// among them: messages set those.
+func (mc *Machine) differences(m *mmap, ps []*path) differences {
+	var d differences
+	devs := m.have.Table.Devs()
+	for _, p := range ps {
+		if !p.inTable && p.refused == "" && p.up() && p.verified() && !m.unknownID {
+			d = append(d, difference{"paths", "path " + p.seen.Name + " (" + p.id.Dev.String() + ") joins"})
+		}
+	}
+	for _, dev := range devs {
+		switch p := mc.pathByDev(dev); {
+		case p == nil || p.wwid != m.wwid:
+			d = append(d, difference{"paths", "path " + dev.String() + " left"})
+		case p.stranger != "":
+			d = append(d, difference{"stranger", "path " + p.seen.Name + " (" + dev.String() + ") leads to another LUN, " + p.stranger})
+		}
+	}
+	// The rest is compared on the paths that are both here and there, so that
+	// a path that comes or goes is not reported as something else as well.
+	var both []*path
+	for _, p := range ps {
+		if p.inTable && p.stranger == "" && p.up() {
+			both = append(both, p)
+		}
+	}
+	if len(both) == 0 {
+		return d
+	}
+	lay := mc.layout(m, both)
+	want := mc.tableOf(m, lay).WithQueue(false)
+	have := only(m.have.Table, both).WithQueue(false)
+	for _, x := range table.Diff(want, have) {
+		if x.Field == table.FieldFirst || x.Field == table.FieldQueueMode {
+			continue // the kernel's current group; and what no load can change
+		}
+		d = append(d, difference{x.Field.String(), x.String()})
+	}
+	return d
+}
+
+// only gives a table reduced to some paths; groups left empty go.
+func only(t table.Table, ps []*path) table.Table {
+	out := table.Table{Features: t.Features, Handler: t.Handler, First: 1}
+	for _, g := range t.Groups {
+		ng := table.Group{Selector: g.Selector, SelArgs: g.SelArgs}
+		for _, p := range g.Paths {
+			if slices.ContainsFunc(ps, func(q *path) bool { return q.id.Dev == p.Dev }) {
+				ng.Paths = append(ng.Paths, p)
+			}
+		}
+		if len(ng.Paths) > 0 {
+			out.Groups = append(out.Groups, ng)
+		}
+	}
+	return out
+}
+
+// planQueue puts queueing right by message.
+func (mc *Machine) planQueue(m *mmap) bool {
+	on, decided := m.wantQueue()
+	is := m.have.Table.QueueIfNoPath()
+	if !decided || on == is || (!on && slices.Contains(m.accepted, "queueing")) {
+		return false
+	}
+	text := "fail_if_no_path"
+	if on {
+		text = "queue_if_no_path"
+	}
+	reason := "no_path_retry (" + m.settings.NoPathRetry.Origin.String() + ")"
+	if m.queue.expired {
+		reason += ": the time to wait for a path is over"
+	}
+	mc.ask(m, "queueing", Message{Seq: mc.nextSeq(), WWID: m.wwid, Name: m.have.Name, Text: text, Reason: reason})
+	return true
+}
+
+// planRename renames a map, which only a reconfiguration asks for.
+func (mc *Machine) planRename(m *mmap) bool {
+	if m.name == "" || m.name == m.have.Name || slices.Contains(m.accepted, "name") || mc.now < m.retryAt {
+		return false
+	}
+	mc.ask(m, "rename", RenameMap{Seq: mc.nextSeq(), WWID: m.wwid, Name: m.have.Name, To: m.name, Reason: m.nameWhy})
+	return true
+}
+
+// takeDone takes the answer of an action.
+func (mc *Machine) takeDone(e ActionDone) {
+	if e.Seq == mc.dl.ask && e.Seq != 0 {
+		mc.dl.ask = 0
+		if e.Errno != ErrnoNone {
+			mc.note(LevelWarning, "deadlines", "cannot be recorded for a restart: "+e.Detail)
+		}
+		return
+	}
+	if e.Seq == mc.names.ask && e.Seq != 0 {
+		mc.namesSaved(e)
+		return
+	}
+	for _, m := range mc.maps {
+		if m.ask == e.Seq && e.Seq != 0 {
+			mc.mapActionDone(m, e)
+			return
+		}
+	}
+	if e.Errno != ErrnoNone {
+		mc.note(LevelWarning, "action", e.Detail)
+	}
+}
+
+func (mc *Machine) mapActionDone(m *mmap, e ActionDone) {
+	what, wasLoad, wasKnown := m.askWhat, m.loading, m.known
+	m.ask, m.askWhat, m.loading = 0, "", false
+	m.touched = true
+	reread := m.reread
+	m.reread = false
+	if e.HasTruth {
+		mc.takeTruth(m, e.Truth)
+	} else if e.Errno == ErrnoNone && what == "remove" {
+		mc.mapRemoved(m)
+		return
+	} else {
+		reread = true
+	}
+	if e.Errno != ErrnoNone {
+		mc.actionFailed(m, what, e)
+	} else if wasLoad {
+		m.loads++
+		m.accepted, m.adopted = nil, false
+		m.lastError, m.retryDelay, m.retryAt = "", 0, 0
+		if !wasKnown {
+			mc.note(LevelNotice, m.label(), fmt.Sprintf("map created: %d paths, %s", len(m.have.Table.Devs()), m.wwid))
+			mc.mapCreated(m)
+		}
+	} else if strings.HasPrefix(what, "switch") {
+		m.switches++
+	}
+	if reread && m.known {
+		mc.readMap(m)
+	} else if !m.known && reread {
+		mc.wantList()
+	}
+}
+
+// mapCreated makes the LUN known for the next boot and has udev look at the
+// paths again, so that they show as members.
+func (mc *Machine) mapCreated(m *mmap) {
+	mc.failed = dropSorted(mc.failed, m.wwid)
+	mc.wwids = addSorted(mc.wwids, m.wwid)
+	mc.act(SaveWWID{Seq: mc.nextSeq(), WWID: m.wwid})
+	for _, p := range mc.pathsOf(m) {
+		mc.act(Trigger{Seq: mc.nextSeq(), Name: p.seen.Name, Verb: "change", Reason: "it is a path of " + m.label() + " now"})
+	}
+}
+
+func (mc *Machine) mapRemoved(m *mmap) {
+	mc.note(LevelNotice, m.label(), "map removed: its last path left")
+	m.known, m.have = false, Truth{}
+	m.name = ""
+	m.queue = queueState{}
+	m.adopted, m.accepted = false, nil
+	for _, p := range mc.paths {
+		if p.wwid == m.wwid {
+			p.inTable, p.kernelFailed = false, false
+		}
+	}
+	if len(mc.pathsOf(m)) == 0 {
+		mc.dropMap(m)
+	}
+}
+
+// actionFailed notes what the kernel refused and when it is tried again. A
+// creation that failed gives the devices back: they are marked, and udev is
+// made to look at them.
+func (mc *Machine) actionFailed(m *mmap, what string, e ActionDone) {
+	if m.lastError != e.Detail {
+		mc.note(LevelError, m.label(), what+": "+e.Detail)
+	}
+	m.lastError = e.Detail
+	m.retryDelay = min(max(m.retryDelay*2, retryCreate), retryCreateMax)
+	m.retryAt = mc.now.After(m.retryDelay)
+	if what == "create" && !m.known {
+		if !hasSorted(mc.failed, m.wwid) {
+			mc.failed = addSorted(mc.failed, m.wwid)
+			mc.act(MarkFailed{Seq: mc.nextSeq(), WWID: m.wwid})
+			for _, p := range mc.pathsOf(m) {
+				mc.act(Trigger{Seq: mc.nextSeq(), Name: p.seen.Name, Verb: "add", Reason: "no map could be made: the claim is released"})
+			}
+		}
+	}
+	if e.Errno == ErrnoChanged {
+		for _, p := range mc.pathsOf(m) {
+			mc.look(p.seen.Name)
+		}
+	}
+}

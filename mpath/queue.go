@@ -1,0 +1,130 @@
+package mpath
+
+import (
+	"fmt"
+
+	"pathkeeper/policy"
+)
+
+// queueState is what no_path_retry is doing. at is the moment at which queued
+// I/O may be failed: set when the last path is lost, cleared when one is back,
+// written to /run so that a restart goes on with it. expired: queueing was
+// switched off by it, and comes back with the first path.
+type queueState struct {
+	at      Instant
+	expired bool
+	asked   bool // the checks that must confirm the loss were asked for
+}
+
+// queueing runs the no_path_retry of a map.
+func (mc *Machine) queueing(m *mmap, ps []*path) {
+	pol := m.settings.NoPathRetry.V
+	usable, unknown := false, false
+	for _, p := range ps {
+		if p.up() && p.verified() {
+			usable = true
+		}
+		if p.checkedAt == 0 && !p.stuck && p.refused == "" {
+			unknown = true
+		}
+	}
+	if usable || pol.Mode != policy.RetryCount {
+		if m.queue.at != 0 || m.queue.expired {
+			mc.dl.dirty = true
+			if usable {
+				mc.note(LevelNotice, m.label(), "a path is back")
+			}
+		}
+		m.queue = queueState{}
+		return
+	}
+	if m.queue.expired {
+		return
+	}
+	if m.queue.at == 0 {
+		if unknown {
+			return
+		}
+		least := Span(m.settings.PollingInterval.V) * Second
+		if least <= 0 {
+			least = 5 * Second
+		}
+		// One second more than the count of checks, as multipathd counts.
+		m.queue = queueState{at: mc.now.After(Span(pol.Checks)*least + Second)}
+		mc.dl.dirty = true
+		mc.note(LevelWarning, m.label(), fmt.Sprintf("no usable path: queueing for %d checks, %d s", pol.Checks, m.queue.at.Since(mc.now).Seconds()))
+		return
+	}
+	if mc.now < m.queue.at {
+		return
+	}
+	// The deadline takes something away: it needs evidence gathered after it.
+	waiting := false
+	for _, p := range ps {
+		if p.answeredFor >= m.queue.at || p.refused != "" && !p.inTable {
+			continue
+		}
+		if p.stuck {
+			// In flight and long overdue: it cannot be asked again, and
+			// nothing came through it since.
+			continue
+		}
+		waiting = true
+		if p.checkSeq == 0 {
+			p.nextCheck = mc.now
+			mc.dueCheck(p)
+		}
+	}
+	m.queue.asked = true
+	if waiting {
+		return
+	}
+	m.queue.expired = true
+	mc.dl.dirty = true
+	mc.note(LevelError, m.label(), "no path came back in time: queued I/O is failed now, as no_path_retry says ("+m.settings.NoPathRetry.Origin.String()+")")
+}
+
+// wantQueue says whether the map shall queue without a path; decided is false
+// where the configuration leaves it to the features line.
+func (m *mmap) wantQueue() (on, decided bool) {
+	switch m.settings.NoPathRetry.V.Mode {
+	case policy.RetryFail:
+		return false, true
+	case policy.RetryQueue:
+		return true, true
+	case policy.RetryCount:
+		return !m.queue.expired, true
+	}
+	return false, false
+}
+
+// saveDeadlines writes the running deadlines, when they changed.
+func (mc *Machine) saveDeadlines() {
+	if !mc.dl.dirty || mc.dl.ask != 0 {
+		return
+	}
+	mc.dl.dirty = false
+	var list []Deadline
+	for _, m := range mc.maps {
+		if m.queue.at != 0 {
+			list = append(list, Deadline{WWID: m.wwid, At: m.queue.at, Expired: m.queue.expired})
+		}
+	}
+	mc.dl.ask = mc.nextSeq()
+	mc.act(SaveDeadlines{Seq: mc.dl.ask, Deadlines: list})
+}
+
+// takeStopping ends the daemon's work: with Final, queueing is switched off
+// where the configuration does not want it without a daemon.
+func (mc *Machine) takeStopping(e Stopping) {
+	mc.stopping = true
+	if !e.Final {
+		return
+	}
+	for _, m := range mc.maps {
+		if m.known && m.have.Table.QueueIfNoPath() && !m.settings.QueueWithoutDaemon.V && !m.have.Suspended {
+			mc.ask(m, "switch queueing off", Message{Seq: mc.nextSeq(), WWID: m.wwid, Name: m.have.Name, Text: "fail_if_no_path",
+				Reason: "the daemon stops for good and queue_without_daemon is off"})
+		}
+	}
+}

@@ -1,0 +1,131 @@
+package mpath
+
+import (
+	"slices"
+
+	"pathkeeper/dmmap/table"
+	"pathkeeper/pathcheck"
+	"pathkeeper/policy"
+)
+
+// Snapshot is everything that can be shown, at one moment. It shares nothing
+// with the core and is never changed: readers hold it as long as they like.
+type Snapshot struct {
+	Now     Instant
+	Started bool // the first picture is complete
+	Maps    []MapView
+	Paths   []PathView // every block device that was looked at, rejected ones too
+}
+
+// MapView is one map.
+type MapView struct {
+	WWID       string
+	Name       string // as the kernel has it, else as wanted
+	NameWhy    string
+	Known      bool // the kernel has it
+	Truth      Truth
+	ReadAt     Instant
+	Settings   policy.Settings
+	Owner      Owner
+	Drift      string
+	Adopted    bool
+	Accepted   []string // differences from the configuration that wait for a reload
+	Groups     []GroupView
+	Queueing   QueueView
+	FailbackAt Instant
+	Busy       string // the action in flight
+	LastError  string
+	Loads      int
+	Switches   int
+	Faults     int
+}
+
+// QueueView is what no_path_retry does.
+type QueueView struct {
+	On      bool // by the kernel's table
+	Until   Instant
+	Expired bool
+}
+
+// GroupView is one path group of the kernel's table.
+type GroupView struct {
+	Number   int // from 1
+	Selector string
+	Priority int
+	State    table.GroupState
+	Current  bool
+	Paths    []PathID
+}
+
+// PathView is one block device.
+type PathView struct {
+	ID            PathID
+	Name          string
+	HCTL          string
+	WWID          string // of its map; "" not a path
+	Map           string // label of its map
+	Seen          PathSeen
+	Decision      policy.Decision
+	State         pathcheck.State
+	StateSince    Instant
+	Message       string
+	DevState      string
+	Priority      int // -1 unknown
+	PriorityState string
+	InTable       bool
+	KernelFailed  bool
+	Stranger      string
+	Refused       string
+	NextCheck     Instant
+	Interval      Span
+	CheckOpen     bool
+	Odd           string // not identified at all: why; then only Name is set
+}
+
+// Snapshot copies what can be shown.
+func (mc *Machine) Snapshot() Snapshot {
+	s := Snapshot{Now: mc.now, Started: mc.started}
+	for _, m := range mc.maps {
+		s.Maps = append(s.Maps, mc.viewMap(m))
+	}
+	for _, p := range mc.paths {
+		v := PathView{
+			ID: p.id, Name: p.seen.Name, HCTL: p.seen.HCTL, WWID: p.wwid, Seen: p.seen, Decision: p.decision,
+			State: p.state, StateSince: p.stateSince, Message: p.message, DevState: p.devState,
+			Priority: p.priority(), PriorityState: p.prio.State, InTable: p.inTable, KernelFailed: p.kernelFailed,
+			Stranger: p.stranger, Refused: p.refused, NextCheck: p.nextCheck, Interval: p.interval, CheckOpen: p.checkSeq != 0,
+		}
+		if m := mc.mapOf(p.wwid); m != nil {
+			v.Map = m.label()
+		}
+		s.Paths = append(s.Paths, v)
+	}
+	for _, o := range mc.odd {
+		s.Paths = append(s.Paths, PathView{Name: o.name, Odd: o.why, StateSince: o.since, Priority: -1})
+	}
+	return s
+}
+
+func (mc *Machine) viewMap(m *mmap) MapView {
+	v := MapView{
+		WWID: m.wwid, Name: m.label(), NameWhy: m.nameWhy, Known: m.known, Truth: m.have, ReadAt: m.haveAt, Settings: m.settings,
+		Owner: m.owner, Drift: m.drift, Adopted: m.adopted, Accepted: slices.Clone(m.accepted), FailbackAt: m.failbackAt,
+		Busy: m.askWhat, LastError: m.lastError, Loads: m.loads, Switches: m.switches, Faults: m.faults,
+		Queueing: QueueView{On: m.have.Table.QueueIfNoPath(), Until: m.queue.at, Expired: m.queue.expired},
+	}
+	for i, g := range m.have.Table.Groups {
+		gv := GroupView{Number: i + 1, Selector: g.Selector, Priority: mc.groupPriority(m, i+1).prio, Current: m.have.Status.Next == i+1}
+		if i < len(m.have.Status.Groups) {
+			gv.State = m.have.Status.Groups[i].State
+		}
+		for _, tp := range g.Paths {
+			id := PathID{Dev: tp.Dev}
+			if p := mc.pathByDev(tp.Dev); p != nil {
+				id = p.id
+			}
+			gv.Paths = append(gv.Paths, id)
+		}
+		v.Groups = append(v.Groups, gv)
+	}
+	return v
+}
