@@ -131,6 +131,7 @@ func TestIdentifyRefuses(t *testing.T) {
 		"NAA 5 of ones":        {Raw{Inquiry: std, VPD83: vpd(0x83, "\x01\x03\x00\x08\x5f"+strings.Repeat("\xff", 7))}, "no number"},
 		"EUI-64 of zeros":      {Raw{Inquiry: std, VPD83: vpd(0x83, "\x01\x02\x00\x08"+strings.Repeat("\x00", 8))}, "all zeros"},
 		"T10, vendor only":     {Raw{Inquiry: std, VPD83: vpd(0x83, "\x02\x01\x00\x10"+padTo("IBM", 16))}, "only the vendor"},
+		"T10, NUL in vendor":   {Raw{Inquiry: std, VPD83: vpd(0x83, "\x02\x01\x00\x10IBM\x00\x00\x00\x00\x00SN 12345")}, "only the vendor"},
 		"empty iqn":            {Raw{Inquiry: std, VPD83: vpd(0x83, "\x03\x08\x00\x08iqn.\x00\x00\x00\x00")}, "empty behind its prefix"},
 		"id too long":          {Raw{Inquiry: std, VPD83: vpd(0x83, "\x02\x01\x00\xc8"+strings.Repeat("x", 200))}, "201 bytes, 127 are the most"},
 		"no page 0x80 or 0x83": {Raw{Inquiry: std, VPD00: vpd(0, "\x00")}, "no serial number either"},

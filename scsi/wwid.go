@@ -197,7 +197,8 @@ func (d Designator) blank() string {
 			return "is empty behind its prefix"
 		}
 	case DesignatorT10:
-		if strings.Trim(cString(id[8:]), " ") == "" {
+		// Cut first: with a NUL in the vendor field nothing behind it reaches the id.
+		if text := cString(id); len(text) <= 8 || strings.Trim(text[8:], " ") == "" {
 			return "holds only the vendor"
 		}
 	}
