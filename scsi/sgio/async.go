@@ -177,8 +177,8 @@ func (a *Async) Forget(name string) {
 	}
 }
 
-// Close ends everything and does not wait for commands. No Completion begins
-// after it.
+// Close ends everything and does not wait for commands: they bring no Completion.
+// One that was on its way already may still come.
 func (a *Async) Close() error {
 	a.mu.Lock()
 	if a.closed {

@@ -12,7 +12,6 @@ import (
 // the Go runtime's own poller watches: waiting costs no thread, and close wakes
 // the waiter.
 type poller struct {
-	fd   int
 	file *os.File
 	conn syscall.RawConn
 	buf  [64]unix.EpollEvent
@@ -34,7 +33,7 @@ func newPoller() (*poller, error) {
 		unix.Close(fd)
 		return nil, os.NewSyscallError("fcntl", err)
 	}
-	p := &poller{fd: fd, file: os.NewFile(uintptr(fd), "epoll")}
+	p := &poller{file: os.NewFile(uintptr(fd), "epoll")}
 	if p.conn, err = p.file.SyscallConn(); err != nil {
 		p.file.Close()
 		return nil, err

@@ -69,10 +69,15 @@ func (p *Pool) Submit(job Job) error {
 func (p *Pool) Forget(name string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if one := p.busy[name]; one != nil {
-		one.unsaid = true
-		delete(p.busy, name)
-		p.queue = slices.DeleteFunc(p.queue, func(q *pooled) bool { return q == one })
+	one := p.busy[name]
+	if one == nil {
+		return
+	}
+	one.unsaid = true
+	delete(p.busy, name)
+	if at := slices.Index(p.queue, one); at >= 0 {
+		one.timer.Stop()
+		p.queue = slices.Delete(p.queue, at, at+1)
 	}
 }
 
@@ -80,6 +85,9 @@ func (p *Pool) Forget(name string) {
 func (p *Pool) Close() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	for _, one := range p.queue {
+		one.timer.Stop()
+	}
 	p.closed, p.queue = true, nil
 	return nil
 }
