@@ -66,7 +66,7 @@ func (c *checking) step(checker pathcheck.Checker, s pathcheck.Step) Step {
 // carry sends a checker's request to the port that it is for.
 func (c *checking) carry(r pathcheck.Request, then func(pathcheck.Response) Step) Step {
 	if r.SCSI != nil {
-		return ask(Ask{Kind: KindSCSI, Device: c.a.Name, SG: c.a.SG, SCSI: *r.SCSI, TimeoutMS: r.SCSI.TimeoutMS}, func(a Answer) Step {
+		return ask(Ask{Kind: KindSCSI, Device: c.a.Name, SG: c.a.SG, HostNo: c.a.HostNo, SCSI: *r.SCSI, TimeoutMS: r.SCSI.TimeoutMS}, func(a Answer) Step {
 			c.answered = a.SCSI.Errno == 0 && a.SCSI.Host == scsi.HostOK
 			return then(pathcheck.Response{SCSI: a.SCSI})
 		})
@@ -79,7 +79,7 @@ func (c *checking) carry(r pathcheck.Request, then func(pathcheck.Response) Step
 
 // identify asks the device who it is and compares.
 func (c *checking) identify(up bool) Step {
-	q := inquirer{device: c.a.Name, sg: c.a.SG, timeoutMS: min(c.a.TimeoutMS, identifyTimeoutMS)}
+	q := inquirer{device: c.a.Name, sg: c.a.SG, host: c.a.HostNo, timeoutMS: min(c.a.TimeoutMS, identifyTimeoutMS)}
 	return q.read(func(raw scsi.Raw, problem string) Step {
 		if problem != "" {
 			c.ev.Found = problem

@@ -40,6 +40,7 @@ type Ask struct {
 	Kind   Kind
 	Device string // kernel name
 	SG     string // sg node, "" : by the block device
+	HostNo uint32 // number of its SCSI host
 	SCSI   scsi.Request
 	DM     dmmap.Call
 	Path   string

@@ -89,7 +89,7 @@ func (id *identification) askDevice() Step {
 		// the path belongs to; it proves nothing.
 		return id.end(id.cached(), false)
 	}
-	q := inquirer{device: id.disk.Name, sg: id.disk.SCSI.SG, timeoutMS: identifyTimeoutMS}
+	q := inquirer{device: id.disk.Name, sg: id.disk.SCSI.SG, host: id.disk.SCSI.Host, timeoutMS: identifyTimeoutMS}
 	return q.read(func(raw scsi.Raw, problem string) Step {
 		raw.UdevSerial = id.udevSerial()
 		if problem != "" {
@@ -129,7 +129,7 @@ func (id *identification) end(ident scsi.Identity, fresh bool) Step {
 		s := d.SCSI
 		ev.SG, ev.DevState, ev.TimeoutS = s.SG, s.State, int(s.TimeoutS)
 		ev.HCTL = fmt.Sprintf("%d:%d:%d:%d", s.Host, s.Channel, s.Target, s.LUN)
-		ev.Host = fmt.Sprintf("host%d", s.Host)
+		ev.HostNo = s.Host
 	}
 	return done(ev)
 }
@@ -156,6 +156,7 @@ func FactsOf(d sysfs.Disk, udev uevent.Record, mounts []sysfs.Mount, swaps []sys
 // inquirer reads the pages that identify a device.
 type inquirer struct {
 	device, sg string
+	host       uint32
 	timeoutMS  uint32
 	raw        scsi.Raw
 }
@@ -214,7 +215,7 @@ func (q *inquirer) page(code uint8, into *[]byte, then func(problem string) Step
 
 // command sends a command, again while the device has unit attentions to tell.
 func (q *inquirer) command(req scsi.Request, tries int, then func(scsi.Response) Step) Step {
-	return ask(Ask{Kind: KindSCSI, Device: q.device, SG: q.sg, SCSI: req, TimeoutMS: req.TimeoutMS}, func(a Answer) Step {
+	return ask(Ask{Kind: KindSCSI, Device: q.device, SG: q.sg, HostNo: q.host, SCSI: req, TimeoutMS: req.TimeoutMS}, func(a Answer) Step {
 		r := a.SCSI
 		if tries < unitAttentionTries && r.Errno == 0 && r.Status == scsi.StatusCheckCondition {
 			if s, err := scsi.DecodeSense(r.Sense); err == nil && s.Key == scsi.KeyUnitAttention {

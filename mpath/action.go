@@ -34,6 +34,7 @@ type StartCheck struct {
 	Path      PathID
 	Name      string // kernel name
 	SG        string
+	HostNo    uint32
 	Checker   string
 	TimeoutMS uint32
 	Prio      string // "" : do not ask

@@ -27,7 +27,7 @@ func (mc *Machine) dueCheck(p *path) {
 	p.checkSeq = mc.nextSeq()
 	p.checkAsked = mc.now
 	mc.act(StartCheck{
-		Seq: p.checkSeq, Path: p.id, Name: p.seen.Name, SG: p.seen.SG,
+		Seq: p.checkSeq, Path: p.id, Name: p.seen.Name, SG: p.seen.SG, HostNo: p.seen.HostNo,
 		Checker: s.Checker.V, TimeoutMS: p.timeoutMS(),
 		Prio: s.Prio.V, PrioArgs: s.PrioArgs.V,
 		PortGroup: p.seen.Identity.PortGroup, TPGS: p.seen.Identity.TPGS,

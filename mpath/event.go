@@ -89,7 +89,7 @@ type PathSeen struct {
 	DevState string // sysfs state: "running", "offline", ...
 	TimeoutS int    // the device's own command time-out, seconds; 0 unknown
 	Node     string // target node name, for group_by_node_name
-	Host     string
+	HostNo   uint32 // number of its SCSI host
 }
 
 // PathUnreadable answers Identify where the device could not be read: it is not
