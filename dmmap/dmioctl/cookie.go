@@ -137,20 +137,8 @@ func (c *Cookie) Destroy() error {
 	return fmt.Errorf("remove udev cookie %#x: %w", c.key, err)
 }
 
-// value is the semaphore's value.
-func (c *Cookie) value() (int, error) {
-	n, _, errno := unix.Syscall6(unix.SYS_SEMCTL, uintptr(c.id), 0, semGetVal, 0, 0, 0)
-	if errno != 0 {
-		return 0, errno
-	}
-	return int(n), nil
-}
-
-// Commands of semctl, include/uapi/linux/sem.h.
-const (
-	semGetVal = 12 // GETVAL
-	semSetVal = 16 // SETVAL
-)
+// semSetVal is SETVAL, a command of semctl (include/uapi/linux/sem.h).
+const semSetVal = 16
 
 // sembuf is struct sembuf of include/uapi/linux/sem.h:
 //

@@ -28,6 +28,16 @@ func newCookie(t *testing.T) *Cookie {
 	return c
 }
 
+// value is the semaphore's value.
+func (c *Cookie) value() (int, error) {
+	const getVal = 12 // GETVAL, include/uapi/linux/sem.h
+	n, _, errno := unix.Syscall6(unix.SYS_SEMCTL, uintptr(c.id), 0, getVal, 0, 0, 0)
+	if errno != 0 {
+		return 0, errno
+	}
+	return int(n), nil
+}
+
 func wantValue(t *testing.T, c *Cookie, want int) {
 	t.Helper()
 	if n, err := c.value(); err != nil || n != want {
