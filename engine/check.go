@@ -121,6 +121,11 @@ func (c *checking) prioStep(prio pathcheck.Prioritizer, s pathcheck.PrioStep) St
 		return c.carry(*s.Ask, func(r pathcheck.Response) Step { return c.prioStep(prio, prio.Answer(r)) })
 	}
 	c.ev.PrioAsked, c.ev.Prio = true, s.Prio
+	if s.Prio.IdentityDoubt && !c.ev.Identified {
+		// The prioritizer's command took the unit attention that casts doubt.
+		c.a.Prio = ""
+		return c.identify(true)
+	}
 	return done(c.ev)
 }
 

@@ -122,7 +122,7 @@ type Files struct {
 	OldIDs    string // /etc/multipath/oldids
 	FailedDir string // /run/multipath/failed_wwids
 	Deadlines string // /run/pathkeeper/deadlines
-	UdevDB    string // /run/udev/data
+	UdevDB    string // /run/udev
 	Mounts    string // /proc/self/mountinfo
 	Swaps     string // /proc/swaps
 }
@@ -132,7 +132,7 @@ func DefaultFiles() Files {
 	return Files{
 		Bindings: "/etc/multipath/bindings", WWIDs: "/etc/multipath/wwids", OldIDs: "/etc/multipath/oldids",
 		FailedDir: "/run/multipath/failed_wwids", Deadlines: "/run/pathkeeper/deadlines",
-		UdevDB: "/run/udev/data", Mounts: "/proc/self/mountinfo", Swaps: "/proc/swaps",
+		UdevDB: "/run/udev", Mounts: "/proc/self/mountinfo", Swaps: "/proc/swaps",
 	}
 }
 
