@@ -1,0 +1,198 @@
+package show
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"pathkeeper/dmmap/table"
+	"pathkeeper/mpath"
+	"pathkeeper/pathcheck"
+	"pathkeeper/policy"
+)
+
+// view is a snapshot with what is looked up again and again.
+type view struct {
+	s      mpath.Snapshot
+	byID   map[mpath.PathID]*mpath.PathView
+	byWWID map[string][]*mpath.PathView
+}
+
+func newView(s mpath.Snapshot) *view {
+	v := &view{s: s, byID: make(map[mpath.PathID]*mpath.PathView, len(s.Paths)), byWWID: make(map[string][]*mpath.PathView, len(s.Maps))}
+	for i := range s.Paths {
+		p := &s.Paths[i]
+		if p.Odd == "" {
+			v.byID[p.ID] = p
+		}
+		if p.WWID != "" {
+			v.byWWID[p.WWID] = append(v.byWWID[p.WWID], p)
+		}
+	}
+	return v
+}
+
+// maps gives the maps in the order of their dm minor, those that the kernel does
+// not have last, by name.
+func (v *view) maps() []*mpath.MapView {
+	out := make([]*mpath.MapView, len(v.s.Maps))
+	for i := range v.s.Maps {
+		out[i] = &v.s.Maps[i]
+	}
+	slices.SortStableFunc(out, func(a, b *mpath.MapView) int {
+		if a.Known != b.Known {
+			if a.Known {
+				return -1
+			}
+			return 1
+		}
+		if a.Known {
+			return cmp.Or(a.Truth.Dev.Compare(b.Truth.Dev), Natural(a.Name, b.Name))
+		}
+		return cmp.Or(Natural(a.Name, b.Name), cmp.Compare(a.WWID, b.WWID))
+	})
+	return out
+}
+
+// paths gives the paths in the order of their names.
+func (v *view) paths() []*mpath.PathView {
+	out := make([]*mpath.PathView, len(v.s.Paths))
+	for i := range v.s.Paths {
+		out[i] = &v.s.Paths[i]
+	}
+	slices.SortStableFunc(out, func(a, b *mpath.PathView) int {
+		return cmp.Or(Natural(a.Name, b.Name), cmp.Compare(a.ID.Diskseq, b.ID.Diskseq))
+	})
+	return out
+}
+
+// waiting gives the paths that belong to a map but do not stand in its table.
+func (v *view) waiting(m *mpath.MapView) []*mpath.PathView {
+	var out []*mpath.PathView
+	for _, p := range v.byWWID[m.WWID] {
+		if !p.InTable {
+			out = append(out, p)
+		}
+	}
+	slices.SortStableFunc(out, func(a, b *mpath.PathView) int { return Natural(a.Name, b.Name) })
+	return out
+}
+
+// vendor gives vendor and model of a map's LUN, by its first path that is known.
+func (v *view) vendor(m *mpath.MapView) (vendor, model string) {
+	for _, g := range m.Groups {
+		for _, id := range g.Paths {
+			if p := v.byID[id]; p != nil && p.Seen.Identity.Vendor+p.Seen.Identity.Model != "" {
+				return p.Seen.Identity.Vendor, p.Seen.Identity.Model
+			}
+		}
+	}
+	for _, p := range v.byWWID[m.WWID] {
+		if p.Seen.Identity.Vendor+p.Seen.Identity.Model != "" {
+			return p.Seen.Identity.Vendor, p.Seen.Identity.Model
+		}
+	}
+	return "", ""
+}
+
+// Select reduces a snapshot to one map and its paths. The map is named by name,
+// WWID, dm-N, or one of its paths (sda, 8:16); a leading /dev/ or /dev/mapper/ is
+// taken off. false: there is none of that name.
+func Select(s mpath.Snapshot, name string) (mpath.Snapshot, bool) {
+	wwid, ok := selectWWID(s, name)
+	if !ok {
+		return mpath.Snapshot{}, false
+	}
+	out := s
+	out.Maps, out.Paths = nil, nil
+	for _, m := range s.Maps {
+		if m.WWID == wwid {
+			out.Maps = append(out.Maps, m)
+		}
+	}
+	for _, p := range s.Paths {
+		if p.WWID == wwid {
+			out.Paths = append(out.Paths, p)
+		}
+	}
+	return out, true
+}
+
+func selectWWID(s mpath.Snapshot, name string) (wwid string, ok bool) {
+	short := name
+	for _, prefix := range []string{"/dev/mapper/", "/dev/"} {
+		if rest, cut := strings.CutPrefix(name, prefix); cut {
+			short = strings.ReplaceAll(rest, "/", "!")
+			break
+		}
+	}
+	for _, m := range s.Maps {
+		if m.Name == short || m.WWID == short || m.Known && sysName(m) == short {
+			return m.WWID, true
+		}
+	}
+	dev, err := table.ParseDevNum(short)
+	for _, p := range s.Paths {
+		if p.WWID != "" && (p.Name == short || err == nil && p.Odd == "" && p.ID.Dev == dev) {
+			return p.WWID, true
+		}
+	}
+	for _, m := range s.Maps {
+		if err == nil && m.Known && m.Truth.Dev == dev {
+			return m.WWID, true
+		}
+	}
+	return "", false
+}
+
+// sysName gives a map's kernel name, "dm-3".
+func sysName(m mpath.MapView) string { return fmt.Sprintf("dm-%d", m.Truth.Dev.Minor) }
+
+// Why says in one clause what is special about a path: why it is no path, why it
+// stands in no table, why it is down. "" is a healthy path.
+func Why(p mpath.PathView) string {
+	switch {
+	case p.Odd != "":
+		return p.Odd
+	case p.Stranger != "":
+		return "another LUN answers here: " + p.Stranger + ", not " + p.WWID
+	case p.WWID == "":
+		return rejection(p.Decision)
+	case p.Refused != "":
+		return "not in its map: " + p.Refused
+	}
+	state := ""
+	if !up(p.State) && p.State != pathcheck.StateUnknown && p.Message != "" {
+		state = p.Message
+	}
+	switch {
+	case p.InTable && p.KernelFailed && up(p.State):
+		return "the kernel has failed it; it comes back when its identity is verified"
+	case p.InTable:
+		return state
+	case p.State == pathcheck.StateUnknown:
+		return "not checked yet"
+	case !up(p.State):
+		return join("not in its map until it works and is verified to be the same LUN", state)
+	}
+	return "not in its map yet: its identity is to be verified, or a table is to be loaded"
+}
+
+func up(s pathcheck.State) bool { return s == pathcheck.StateUp || s == pathcheck.StateGhost }
+
+// rejection says why a device is no path, and by which rule.
+func rejection(d policy.Decision) string {
+	text := d.Reason
+	if text == "" {
+		text = "not decided yet"
+	}
+	if o := d.Origin.String(); o != "" {
+		text += " (" + o + ")"
+	}
+	return text
+}
+
+func join(parts ...string) string {
+	return strings.Join(slices.DeleteFunc(parts, func(s string) bool { return s == "" }), "; ")
+}

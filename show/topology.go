@@ -1,0 +1,186 @@
+package show
+
+import (
+	"fmt"
+	"strings"
+
+	"pathkeeper/dmmap/table"
+	"pathkeeper/mpath"
+)
+
+// TopologyOptions says how Topology prints.
+type TopologyOptions struct {
+	// Unchecked: nobody has asked the paths anything (multipath -l): the state of
+	// the checker is undef and priorities are 0.
+	Unchecked bool
+	// Native adds what multipath-tools cannot say: maps that the kernel does not
+	// have yet, and after the groups of a map one line, begun with "  ! ", for each
+	// path that belongs to it and stands in no table, with the reason. Without it
+	// there is nothing but the kernel's truth, line by line as programs read it.
+	Native bool
+}
+
+// Topology prints maps, path groups and paths in the layout of `multipath -ll`:
+//
+//	mpatha (3600a0980000000000000000000000001) dm-3 NETAPP,LUN C-Mode
+//	size=10G features='1 queue_if_no_path' hwhandler='1 alua' wp=rw
+//	|-+- policy='service-time 0' prio=50 status=active
+//	| |- 2:0:0:1   sdb  8:16   active ready  running
+//	| `- 4:0:0:257 sdd  8:48   failed faulty offline
+//	`-+- policy='service-time 0' prio=10 status=enabled
+//	  |- 3:0:0:1   sdc  8:32   active ready  running
+//	  `- 5:0:0:1   sdaa 65:160 active ghost  running
+//
+// Columns are as wide as the widest path of the map needs, the last one padded
+// too; the WWID is left out where it is the name. Maps come in the order of their
+// dm minor.
+func Topology(s mpath.Snapshot, opt TopologyOptions) string {
+	v := newView(s)
+	var b strings.Builder
+	for _, m := range v.maps() {
+		if m.Known || opt.Native {
+			v.topologyMap(&b, m, opt)
+		}
+	}
+	return b.String()
+}
+
+func (v *view) topologyMap(b *strings.Builder, m *mpath.MapView, opt TopologyOptions) {
+	b.WriteString(Safe(m.Name))
+	if m.WWID != m.Name {
+		b.WriteString(" (" + Safe(m.WWID) + ")")
+	}
+	vendor, model := v.vendor(m)
+	product := Safe(missing(vendor)) + "," + Safe(missing(model))
+	if !m.Known {
+		b.WriteString(" - " + product + "\n  ! not made yet" + Safe(reasonOf(m)) + "\n")
+		v.topologyWaiting(b, m, opt)
+		return
+	}
+	fmt.Fprintf(b, " %s %s\n", sysName(*m), product)
+	fmt.Fprintf(b, "size=%s features='%s' hwhandler='%s' wp=%s\n", Size(m.Truth.Size),
+		Safe(counted(m.Truth.Table.Features)), Safe(counted(m.Truth.Table.Handler)), protection(m))
+	v.topologyGroups(b, m, opt)
+	if opt.Native {
+		for _, n := range notes(m) {
+			b.WriteString("  ! " + Safe(n) + "\n")
+		}
+		v.topologyWaiting(b, m, opt)
+	}
+}
+
+func (v *view) topologyGroups(b *strings.Builder, m *mpath.MapView, opt TopologyOptions) {
+	g := grid{padLast: true}
+	for i := range m.Groups {
+		for j := range m.Groups[i].Paths {
+			g.add(v.pathCells(m, m.Groups[i].Paths[j], opt)...)
+		}
+	}
+	lines := g.lines(g.widths())
+	for i, group := range m.Groups {
+		glyph, stem := "|-+- ", "| "
+		if i == len(m.Groups)-1 {
+			glyph, stem = "`-+- ", "  "
+		}
+		prio := max(group.Priority, 0)
+		if opt.Unchecked {
+			prio = 0
+		}
+		fmt.Fprintf(b, "%spolicy='%s' prio=%d status=%s\n", glyph, Safe(selector(m, i)), prio, groupState(group.State))
+		for j := range group.Paths {
+			leaf := "|- "
+			if j == len(group.Paths)-1 {
+				leaf = "`- "
+			}
+			b.WriteString(stem + leaf + lines[0] + "\n")
+			lines = lines[1:]
+		}
+	}
+}
+
+func (v *view) topologyWaiting(b *strings.Builder, m *mpath.MapView, opt TopologyOptions) {
+	if !opt.Native {
+		return
+	}
+	for _, p := range v.waiting(m) {
+		fmt.Fprintf(b, "  ! waiting: %s %s %s %s %s: %s\n", Safe(hctl(p)), Safe(p.Name), p.ID.Dev, checkerState(p, opt), Safe(dash(p.DevState)), Safe(Why(*p)))
+	}
+}
+
+// pathCells gives `%i %d %D %t %T %o` of a path in a kernel table. A device that
+// is in the table and that nobody has identified has no name.
+func (v *view) pathCells(m *mpath.MapView, id mpath.PathID, opt TopologyOptions) []string {
+	dm := "undef"
+	if st, ok := m.Truth.Status.Path(id.Dev); ok && st.State != table.PathUnknown {
+		dm = st.State.String()
+	}
+	p := v.byID[id]
+	if p == nil {
+		return []string{"#:#:#:#", "-", id.Dev.String(), dm, "undef", "unknown"}
+	}
+	return []string{hctl(p), p.Name, id.Dev.String(), dm, checkerState(p, opt), deviceState(p.DevState)}
+}
+
+func hctl(p *mpath.PathView) string {
+	if p.HCTL == "" {
+		return "#:#:#:#"
+	}
+	return p.HCTL
+}
+
+func checkerState(p *mpath.PathView, opt TopologyOptions) string {
+	if opt.Unchecked || p.WWID == "" {
+		return "undef"
+	}
+	return p.State.Shown()
+}
+
+// deviceState turns the kernel's word (sysfs state, drivers/scsi/scsi_sysfs.c
+// sdev_states) into one of multipath-tools' three.
+func deviceState(s string) string {
+	switch s {
+	case "":
+		return "unknown"
+	case "offline", "transport-offline", "cancel", "deleted":
+		return "offline"
+	}
+	return "running"
+}
+
+func groupState(s table.GroupState) string {
+	if s == table.GroupUnknown {
+		return "undef"
+	}
+	return s.String()
+}
+
+// selector gives a group's path selector as the table has it: "service-time 0".
+func selector(m *mpath.MapView, group int) string {
+	if group >= len(m.Truth.Table.Groups) {
+		return m.Groups[group].Selector + " 0"
+	}
+	g := m.Truth.Table.Groups[group]
+	return g.Selector + " " + counted(g.SelArgs)
+}
+
+func protection(m *mpath.MapView) string {
+	if m.Truth.ReadOnly {
+		return "ro"
+	}
+	return "rw"
+}
+
+// missing stands in for vendor data that a device does not give.
+func missing(s string) string {
+	if s == "" {
+		return "##"
+	}
+	return s
+}
+
+func reasonOf(m *mpath.MapView) string {
+	if m.LastError != "" {
+		return ": " + m.LastError
+	}
+	return ""
+}
