@@ -215,10 +215,12 @@ func (c *Compiled) admission(id scsi.Identity, f Facts, n named, r *resolver, t 
 		s.wwids = append(s.wwids, key.Value)
 	}
 	refusal, rival := c.refused(n, t)
+	// A missing property is a guess about disks that nobody spoke of; it neither
+	// turns a named LUN away nor hides a better reason.
 	forgive, _ := c.positive(n)
 	switch {
 	case refusal != "":
-		forgive = "refused in any case: " + refusal
+		forgive = "refused in any case"
 	case id.WWID == "":
 		forgive = "not identified in any case"
 	}
@@ -227,7 +229,7 @@ func (c *Compiled) admission(id scsi.Identity, f Facts, n named, r *resolver, t 
 		class := filterOrder()[i].String()
 		switch {
 		case h.missing && forgive != "":
-			t.add("blacklist", class+": none of blacklist_exceptions is there, but the LUN is "+forgive, Origin{})
+			t.add("blacklist", class+": none of blacklist_exceptions is there, which does not count: "+forgive, Origin{})
 		case h.blacklists():
 			t.add("blacklist", h.reason(), h.rule.Origin)
 			return h.reason(), h.rule.Origin
