@@ -84,7 +84,7 @@ func (id *identification) askDevice() Step {
 	if !id.disk.IsSCSI {
 		return id.end(scsi.Identity{Problem: "not a SCSI disk"}, false)
 	}
-	if st := id.disk.SCSI.State; st != "running" {
+	if st := id.disk.SCSI.State; st != "running" || id.e.Quiet {
 		// Nothing can be asked now. What the kernel remembers tells which map
 		// the path belongs to; it proves nothing.
 		return id.end(id.cached(), false)

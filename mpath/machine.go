@@ -305,3 +305,33 @@ func hasSorted(list []string, s string) bool {
 	_, ok := slices.BinarySearch(list, s)
 	return ok
 }
+
+// OpenActions counts the actions on maps that are not answered yet.
+func (mc *Machine) OpenActions() int {
+	n := 0
+	for _, m := range mc.maps {
+		if m.ask != 0 {
+			n++
+		}
+	}
+	return n
+}
+
+// Complete says whether everything that is there was looked at, and with checks
+// also asked: what an observer waits for.
+func (mc *Machine) Complete(checks bool) bool {
+	if !mc.configured || !mc.loaded || mc.scanAt == 0 || mc.scanAsk != 0 || mc.listAsk != 0 || mc.relist || len(mc.looks) > 0 {
+		return false
+	}
+	for _, m := range mc.maps {
+		if m.read != 0 {
+			return false
+		}
+	}
+	for _, p := range mc.paths {
+		if checks && p.checkable() && p.checkedAt == 0 && !p.stuck {
+			return false
+		}
+	}
+	return true
+}

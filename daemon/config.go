@@ -1,0 +1,85 @@
+package daemon
+
+import (
+	"context"
+	"fmt"
+
+	"pathkeeper/configs"
+	"pathkeeper/mpath"
+	"pathkeeper/policy"
+)
+
+// configLoader reads the configuration files and resolves what only the host
+// can: user and group names.
+type configLoader struct {
+	paths configs.Paths
+}
+
+// loaded is one reading of the configuration.
+type loaded struct {
+	config   policy.Config
+	messages []configs.Message
+	users    []mpath.NameID
+	groups   []mpath.NameID
+	warnings []string
+}
+
+func newConfigLoader(opt Options) *configLoader {
+	p := configs.SystemPaths()
+	p.Main, p.Dir = opt.ConfigFile, opt.ConfigDir
+	return &configLoader{paths: p}
+}
+
+// load reads everything, or says with file, line and column what is wrong.
+func (c *configLoader) load() (loaded, error) {
+	cfg, messages, err := configs.Load(c.paths)
+	if err != nil {
+		return loaded{messages: messages}, err
+	}
+	l := loaded{config: cfg, messages: messages}
+	l.users, l.groups = resolveNames(cfg, func(o policy.Origin, text string) {
+		l.warnings = append(l.warnings, o.String()+": "+text)
+	})
+	if _, problems := policy.Compile(cfg); len(problems) > 0 {
+		for _, p := range problems {
+			if p.Fatal {
+				return l, fmt.Errorf("%s: %s", p.Origin, p.Text)
+			}
+		}
+	}
+	return l, nil
+}
+
+func (l loaded) event(reconfigure bool) mpath.Configured {
+	return mpath.Configured{Config: l.config, Users: l.users, Groups: l.groups, Reconfigure: reconfigure}
+}
+
+// reportConfig logs what was found wrong or out of date in the files.
+func (d *Daemon) reportConfig(l loaded) {
+	for _, m := range l.messages {
+		level := mpath.LevelWarning
+		if m.Level == configs.LevelError {
+			level = mpath.LevelError
+		}
+		d.log.printf(level, "config", "%s", m.String())
+	}
+	for _, w := range l.warnings {
+		d.log.printf(mpath.LevelWarning, "config", "%s", w)
+	}
+}
+
+// reload reads the configuration again and gives it to the core, with all that
+// it changes. A bad one changes nothing.
+func (d *Daemon) reload(ctx context.Context) (loaded, error) {
+	l, err := d.config.load()
+	if err != nil {
+		return l, err
+	}
+	d.reportConfig(l)
+	if err := d.loop.call(ctx, func() { d.loop.step(l.event(true)) }); err != nil {
+		return l, fmt.Errorf("giving the configuration to the daemon's loop: %w", err)
+	}
+	d.lookAtAllNodes(ctx)
+	d.log.printf(mpath.LevelNotice, "", "configuration read again: %s", summary(d.loop.current()))
+	return l, nil
+}

@@ -1,0 +1,325 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+	"golang.org/x/sys/unix"
+
+	"pathkeeper/blockio"
+	"pathkeeper/dmmap/dmioctl"
+	"pathkeeper/engine"
+	"pathkeeper/mpath"
+	"pathkeeper/policy"
+	"pathkeeper/scsi/sgio"
+	"pathkeeper/server"
+	"pathkeeper/statefile"
+	"pathkeeper/sysfs"
+	"pathkeeper/uevent"
+)
+
+// Options say where the daemon finds and puts things. The zero value of a field
+// is the place on a real host.
+type Options struct {
+	ConfigFile string // /etc/multipath.conf
+	ConfigDir  string // /etc/multipath/conf.d
+	RunDir     string // /run/pathkeeper
+	PidFile    string // /run/multipathd.pid
+	DevDir     string // /dev
+	SysDir     string // /sys
+	UdevDir    string // /run/udev
+	// MpathdSocket replaces multipathd's abstract socket (MULTIPATH_SOCKET_NAME).
+	MpathdSocket string
+	Level        mpath.Level
+	Log          io.Writer // stderr
+	Version      string
+	// NoProtect leaves memory locks, priorities and the second start out.
+	NoProtect bool
+}
+
+func (o Options) withDefaults() Options {
+	def := func(s *string, v string) {
+		if *s == "" {
+			*s = v
+		}
+	}
+	def(&o.ConfigFile, "/etc/multipath.conf")
+	def(&o.ConfigDir, "/etc/multipath/conf.d")
+	def(&o.RunDir, "/run/pathkeeper")
+	def(&o.PidFile, "/run/multipathd.pid")
+	def(&o.DevDir, "/dev")
+	def(&o.SysDir, "/sys")
+	def(&o.UdevDir, "/run/udev")
+	if o.Level == 0 {
+		o.Level = mpath.LevelInfo
+	}
+	if o.Log == nil {
+		o.Log = os.Stderr
+	}
+	return o
+}
+
+// Daemon is the running service.
+type Daemon struct {
+	opt    Options
+	loop   *loop
+	work   *workers
+	log    *journal
+	nodes  blockio.NodePort
+	config *configLoader
+	old    *server.Mpathd
+	begun  time.Time
+
+	close []func()
+}
+
+// Run is the daemon, until ctx ends or SIGTERM or SIGINT comes.
+func Run(ctx context.Context, opt Options) error {
+	opt = opt.withDefaults()
+	d := &Daemon{opt: opt, begun: time.Now()}
+	// The configuration first: a bad one must not touch anything.
+	loader := newConfigLoader(opt)
+	first, err := loader.load()
+	if err != nil {
+		return err
+	}
+	pid, err := lockManager(opt.PidFile)
+	if err != nil {
+		return err
+	}
+	d.close = append(d.close, func() { _ = os.Remove(opt.PidFile); _ = pid.Close() })
+	defer d.end()
+	if d.old, err = server.HoldMpathd(opt.MpathdSocket, nil); err != nil {
+		return fmt.Errorf("another manager answers for this host: %w", err)
+	}
+	d.close = append(d.close, func() { _ = d.old.Close() })
+
+	var problems []string
+	if !opt.NoProtect {
+		problems = protect()
+	}
+	note := newNotifier()
+	d.log = newJournal(opt.Level, note.conn != nil)
+	go d.log.write(opt.Log)
+	defer d.log.flush(2 * time.Second)
+	for _, p := range problems {
+		d.log.printf(mpath.LevelNotice, "self", "%s: the daemon is less safe while its own root hangs", p)
+	}
+
+	ports, control, err := d.openPorts(false)
+	if err != nil {
+		return err
+	}
+	return d.serve(ctx, loader, first, ports, control, note)
+}
+
+func (d *Daemon) end() {
+	for i := len(d.close) - 1; i >= 0; i-- {
+		d.close[i]()
+	}
+}
+
+// openPorts opens everything that needs privileges.
+func (d *Daemon) openPorts(observe bool) (engine.Ports, *dmioctl.Control, error) {
+	control, err := dmioctl.Open()
+	if err != nil {
+		return engine.Ports{}, nil, err
+	}
+	d.close = append(d.close, func() { _ = control.Close() })
+	devices := blockio.New(d.opt.DevDir)
+	d.nodes = devices
+	p := engine.Ports{DM: control, Files: statefile.NewDisk("/"), Block: devices}
+	if observe {
+		r, err := sysfs.OpenRoot(d.opt.SysDir)
+		if err != nil {
+			return p, nil, err
+		}
+		p.Sysfs = r
+	} else {
+		r, err := sysfs.OpenWritable(d.opt.SysDir)
+		if err != nil {
+			return p, nil, err
+		}
+		p.Sysfs, p.Write, p.Nodes = r, r, devices
+	}
+	sg := sgio.NewDevice(d.opt.DevDir)
+	p.SCSI = sg
+	d.work = newWorkers(p)
+	d.work.pool = sgio.NewPool(sg, 32, d.work.landed)
+	d.close = append(d.close, func() { _ = d.work.pool.Close() })
+	if err := sgio.Probe(d.opt.SysDir); err != nil {
+		d.log.printf(mpath.LevelWarning, "sg", "%v; until then path checks use a bounded number of threads", err)
+		return p, control, nil
+	}
+	async, err := sgio.NewAsync(d.opt.DevDir, d.work.landed)
+	if err != nil {
+		return p, nil, err
+	}
+	d.work.async = async
+	d.close = append(d.close, func() { _ = async.Close() })
+	return p, control, nil
+}
+
+func (d *Daemon) newEngine() (*engine.Engine, error) {
+	boot, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	if err != nil {
+		return nil, fmt.Errorf("reading the boot id: %w", err)
+	}
+	files := engine.DefaultFiles()
+	files.Deadlines = filepath.Join(d.opt.RunDir, "deadlines")
+	files.UdevDB = d.opt.UdevDir
+	return &engine.Engine{Files: files, BootID: strings.TrimSpace(string(boot))}, nil
+}
+
+// begin reads the state files and gives the core its first events.
+func (d *Daemon) begin(ctx context.Context, first mpath.Configured, kernel policy.Kernel) {
+	l := d.loop
+	l.advance(l.engine.LoadState(kernel, func(text string) { d.log.printf(mpath.LevelWarning, "state", "%s", text) }))
+	l.step(first)
+}
+
+func (d *Daemon) serve(ctx context.Context, loader *configLoader, first loaded, ports engine.Ports, control *dmioctl.Control, note *notifier) error {
+	eng, err := d.newEngine()
+	if err != nil {
+		return err
+	}
+	d.config = loader
+	d.loop = newLoop(eng, d.work, d.log)
+	if err := os.MkdirAll(d.opt.RunDir, 0o755); err != nil {
+		return fmt.Errorf("making %s: %w", d.opt.RunDir, err)
+	}
+
+	group := uint32(uevent.GroupKernel)
+	if _, err := os.Stat(filepath.Join(d.opt.UdevDir, "control")); err == nil {
+		group = uevent.GroupUdev
+	} else {
+		d.log.printf(mpath.LevelWarning, "udev", "no udevd runs: the kernel's own events are used, nodes under /dev/mapper are not made")
+	}
+	events, err := uevent.Listen(group, "block")
+	if err != nil {
+		return fmt.Errorf("listening for uevents: %w", err)
+	}
+	defer events.Close()
+
+	ctx, stop := signal.NotifyContext(ctx, unix.SIGTERM, unix.SIGINT)
+	defer stop()
+	hup := make(chan os.Signal, 1)
+	signal.Notify(hup, unix.SIGHUP)
+	defer signal.Stop(hup)
+
+	// inner outlives ctx: the loop still has to end its work.
+	inner, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	g, gctx := errgroup.WithContext(inner)
+	g.Go(func() error { return d.watchUevents(gctx, events) })
+	g.Go(func() error { return d.watchMaps(gctx, control) })
+
+	api, err := server.New(source{d}, server.Options{Path: filepath.Join(d.opt.RunDir, "api.sock"), Log: func(text string) {
+		d.log.printf(mpath.LevelWarning, "api", "%s", text)
+	}})
+	if err != nil {
+		return err
+	}
+	g.Go(api.Serve)
+	g.Go(func() error { return d.old.Serve(source{d}) })
+	g.Go(func() error {
+		<-gctx.Done()
+		_ = d.old.Close()
+		return api.Close()
+	})
+
+	ready := false
+	d.begin(gctx, first.event(false), kernelOffers("/"))
+	d.reportConfig(first)
+	g.Go(func() error {
+		d.lookAtAllNodes(gctx)
+		for {
+			select {
+			case <-gctx.Done():
+				return nil
+			case <-hup:
+				if _, err := d.reload(gctx); err != nil {
+					d.log.printf(mpath.LevelError, "reload", "%v: the former configuration stays", err)
+				}
+			}
+		}
+	})
+	g.Go(func() error {
+		<-ctx.Done() // asked to stop, or a receiver failed below
+		return d.stop(gctx, cancel, note)
+	})
+	g.Go(func() error {
+		d.loop.run(gctx, func() {
+			note.alive()
+			if !ready && d.loop.current().Started {
+				ready = true
+				note.say("READY=1\nSTATUS=managing the multipath maps of this host")
+				d.log.printf(mpath.LevelNotice, "", "ready: %s", summary(d.loop.current()))
+			}
+		})
+		_ = events.Close()
+		return nil
+	})
+	g.Go(func() error { // a failed receiver ends the daemon; systemd starts it again
+		<-gctx.Done()
+		stop()
+		_ = events.Close()
+		return nil
+	})
+	err = g.Wait()
+	if errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
+}
+
+// stopLimit bounds how long the end of the daemon may take.
+const stopLimit = 5 * time.Second
+
+// stop ends the core's work: queueing is left alone where another daemon
+// follows, and handled as multipathd does where none does.
+func (d *Daemon) stop(ctx context.Context, cancel context.CancelFunc, note *notifier) error {
+	defer cancel()
+	if ctx.Err() != nil {
+		return nil
+	}
+	note.say("STOPPING=1")
+	final := !note.restarting("pathkeeper.service")
+	limit, end := context.WithTimeout(ctx, stopLimit)
+	defer end()
+	if err := d.loop.call(limit, func() { d.loop.step(mpath.Stopping{Final: final}) }); err != nil {
+		return nil
+	}
+	for limit.Err() == nil {
+		var open int
+		if err := d.loop.call(limit, func() { open = d.loop.core.OpenActions() }); err != nil || open == 0 {
+			break
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	d.log.printf(mpath.LevelNotice, "", "stopped; the maps stay as they are")
+	return nil
+}
+
+func summary(s mpath.Snapshot) string {
+	paths, maps := 0, 0
+	for _, p := range s.Paths {
+		if p.WWID != "" {
+			paths++
+		}
+	}
+	for _, m := range s.Maps {
+		if m.Known {
+			maps++
+		}
+	}
+	return fmt.Sprintf("%d maps, %d paths, %d devices left alone", maps, paths, len(s.Paths)-paths)
+}

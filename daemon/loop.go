@@ -1,0 +1,200 @@
+// Package daemon is the shell around the core: one loop owns the machine;
+// workers and receivers carry requests to the kernel and bring one answer each.
+// The loop never waits for a device, a file, a client or the log.
+package daemon
+
+import (
+	"context"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"pathkeeper/engine"
+	"pathkeeper/mpath"
+)
+
+// now is CLOCK_BOOTTIME: it goes on while the machine sleeps or a VM is paused.
+func now() mpath.Instant {
+	var ts unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &ts); err != nil {
+		panic("clock_gettime(CLOCK_BOOTTIME): " + err.Error()) // cannot fail on Linux
+	}
+	return mpath.Instant(ts.Nano())
+}
+
+// loop owns the core. Everything in it belongs to its one goroutine but for
+// inbox, snapshot and the worker pools.
+type loop struct {
+	core   *mpath.Machine
+	engine *engine.Engine
+	work   *workers
+	log    *journal
+
+	inbox chan message
+	tasks map[uint64]engine.Next
+	next  uint64
+	wake  mpath.Instant
+
+	snapshot atomic.Pointer[mpath.Snapshot]
+	dirty    bool
+
+	broken int // laws that did not hold: bugs
+	acts   int
+	// observe: changing actions are not started at all.
+	observe bool
+}
+
+// message is what reaches the loop: an answer to a task, an event, or a
+// function to run on the loop.
+type message struct {
+	task   uint64
+	answer engine.Answer
+	event  mpath.Event
+	run    func()
+}
+
+func newLoop(e *engine.Engine, w *workers, log *journal) *loop {
+	l := &loop{
+		core: mpath.New(), engine: e, work: w, log: log,
+		inbox: make(chan message, 1024), tasks: map[uint64]engine.Next{},
+	}
+	w.done = func(task uint64, a engine.Answer) { l.inbox <- message{task: task, answer: a} }
+	return l
+}
+
+// send hands an event to the loop from another goroutine.
+func (l *loop) send(ctx context.Context, ev mpath.Event) {
+	select {
+	case l.inbox <- message{event: ev}:
+	case <-ctx.Done():
+	}
+}
+
+// call runs a function on the loop and waits for it, or for the end of ctx.
+func (l *loop) call(ctx context.Context, f func()) error {
+	ended := make(chan struct{})
+	select {
+	case l.inbox <- message{run: func() { f(); close(ended) }}:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	select {
+	case <-ended:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// batch bounds how many messages are taken before time and watchdog are looked
+// at again.
+const batch = 256
+
+// run is the loop, until ctx ends. alive is called at least every half second.
+func (l *loop) run(ctx context.Context, alive func()) {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		wait := 500 * time.Millisecond
+		if l.wake != mpath.Never {
+			wait = min(wait, max(0, time.Duration(l.wake-now())))
+		}
+		timer.Reset(wait)
+		select {
+		case <-ctx.Done():
+			return
+		case m := <-l.inbox:
+			l.take(m)
+			for range batch {
+				select {
+				case m := <-l.inbox:
+					l.take(m)
+					continue
+				default:
+				}
+				break
+			}
+		case <-timer.C:
+			if now() >= l.wake {
+				l.step(mpath.Wake{})
+			}
+		}
+		l.publish()
+		alive()
+	}
+}
+
+func (l *loop) take(m message) {
+	switch {
+	case m.run != nil:
+		m.run()
+	case m.event != nil:
+		l.step(m.event)
+	default:
+		then, ok := l.tasks[m.task]
+		if !ok {
+			return
+		}
+		delete(l.tasks, m.task)
+		l.advance(then(m.answer))
+	}
+}
+
+// advance carries an operation to its next request or its event.
+func (l *loop) advance(s engine.Step) {
+	switch {
+	case s.Next != nil:
+		l.next++
+		l.tasks[l.next] = s.Next
+		l.work.start(l.next, s.Ask)
+	case s.Event != nil:
+		l.step(s.Event)
+	}
+}
+
+// step feeds the core one event and starts what it asks for.
+func (l *loop) step(ev mpath.Event) {
+	acts, wake := l.core.Step(now(), ev)
+	l.wake = wake
+	l.dirty = true
+	for _, b := range l.core.CheckActions(acts) {
+		l.broken++
+		l.log.note(mpath.Note{Level: mpath.LevelError, Object: "bug", Text: b.Error() + "; the actions of this step are not carried out"})
+	}
+	for _, a := range acts {
+		if n, ok := a.(mpath.Note); ok {
+			l.log.note(n)
+			continue
+		}
+		l.acts++
+		l.advance(l.engine.Start(a))
+	}
+}
+
+// publish gives readers a new snapshot if anything changed.
+func (l *loop) publish() {
+	if !l.dirty {
+		return
+	}
+	l.dirty = false
+	s := l.core.Snapshot()
+	l.snapshot.Store(&s)
+}
+
+// current is the newest snapshot, for any goroutine.
+func (l *loop) current() mpath.Snapshot {
+	if s := l.snapshot.Load(); s != nil {
+		return *s
+	}
+	return mpath.Snapshot{}
+}
+
+// busy says in words what is in flight, "" for nothing.
+func (l *loop) busy() string {
+	if n := len(l.tasks); n > 0 {
+		return fmt.Sprintf("%d requests in flight", n)
+	}
+	return ""
+}

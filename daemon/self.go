@@ -1,0 +1,38 @@
+package daemon
+
+import (
+	"fmt"
+	"os"
+	"strconv"
+
+	"golang.org/x/sys/unix"
+)
+
+// reexecMark says in the environment that the process has made itself safe and
+// replaced itself once.
+const reexecMark = "PATHKEEPER_PROTECTED"
+
+// protect makes the process able to work while its own root hangs on a map that
+// it must mend: memory for it never waits for writeback (PR_SET_IO_FLUSHER,
+// prctl(2)), which every thread of the runtime has only after an exec, and what
+// it has touched stays in memory (mlockall with MCL_ONFAULT). Failures are
+// reported, not fatal: a container may forbid them.
+func protect() (problems []string) {
+	if os.Getenv(reexecMark) == "" {
+		if err := unix.Prctl(unix.PR_SET_IO_FLUSHER, 1, 0, 0, 0); err != nil {
+			problems = append(problems, fmt.Sprintf("PR_SET_IO_FLUSHER: %v", err))
+		} else if self, err := os.Executable(); err == nil {
+			_ = os.Setenv(reexecMark, "1")
+			err = unix.Exec(self, os.Args, os.Environ())
+			problems = append(problems, fmt.Sprintf("starting %s again with PR_SET_IO_FLUSHER: %v", self, err))
+		}
+	}
+	_ = os.Unsetenv(reexecMark)
+	if err := unix.Mlockall(unix.MCL_CURRENT | unix.MCL_FUTURE | unix.MCL_ONFAULT); err != nil {
+		problems = append(problems, fmt.Sprintf("mlockall: %v", err))
+	}
+	if err := os.WriteFile("/proc/self/oom_score_adj", []byte(strconv.Itoa(-1000)), 0o644); err != nil {
+		problems = append(problems, fmt.Sprintf("oom_score_adj: %v", err))
+	}
+	return problems
+}

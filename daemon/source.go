@@ -1,0 +1,58 @@
+package daemon
+
+import (
+	"context"
+	"os"
+	"time"
+
+	"pathkeeper/mpath"
+	"pathkeeper/server"
+)
+
+// source is what the daemon offers to its sockets. It never waits for the loop
+// but to reload.
+type source struct{ d *Daemon }
+
+func (s source) Snapshot() mpath.Snapshot {
+	snap := s.d.loop.current()
+	snap.Now = now()
+	return snap
+}
+
+func (s source) Status() server.Status {
+	snap := s.d.loop.current()
+	st := server.Status{
+		Version: s.d.opt.Version, PID: os.Getpid(), UptimeS: int64(time.Since(s.d.begun).Seconds()), State: "starting", Lost: s.d.log.lost.Load(),
+	}
+	if snap.Started {
+		st.State = "running"
+	}
+	for _, m := range snap.Maps {
+		if m.Known {
+			st.Maps++
+		}
+	}
+	for _, p := range snap.Paths {
+		switch {
+		case p.WWID == "":
+			st.Rejected++
+		default:
+			st.Paths++
+			if p.State.Usable() {
+				st.Up++
+			}
+		}
+	}
+	return st
+}
+
+func (s source) Reload(ctx context.Context) (server.ReloadResult, error) {
+	l, err := s.d.reload(ctx)
+	r := server.ReloadResult{Files: l.config.Files, Warnings: l.warnings}
+	for _, m := range l.messages {
+		r.Warnings = append(r.Warnings, m.String())
+	}
+	return r, err
+}
+
+func (s source) Subscribe(buf int) (<-chan server.Event, func()) { return s.d.log.hub.Subscribe(buf) }
