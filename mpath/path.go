@@ -247,10 +247,11 @@ func (mc *Machine) decide(p *path) {
 	}
 	f := p.seen.Facts
 	ids := idStrings(p.seen.Identity)
+	// A failed mark keeps udev from claiming; the core itself tries again, at
+	// its own pace, and a map that it could make takes the mark away.
 	f.InWWIDs, f.Failed, f.MapExists = false, false, false
 	for _, id := range ids {
 		f.InWWIDs = f.InWWIDs || hasSorted(mc.wwids, id)
-		f.Failed = f.Failed || hasSorted(mc.failed, id)
 		f.MapExists = f.MapExists || mc.haveMap(id)
 	}
 	f.OtherPaths = mc.otherPaths(p)

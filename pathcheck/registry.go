@@ -10,7 +10,7 @@ import (
 var ErrUnknown = errors.New("no such name")
 
 // Checkers lists the names that New takes, sorted.
-func Checkers() []string { return []string{"none", "readsector0", "tur"} }
+func Checkers() []string { return []string{"directio", "none", "readsector0", "tur"} }
 
 // Prioritizers lists the names that NewPrio takes, sorted.
 func Prioritizers() []string { return []string{"alua", "const"} }
@@ -20,7 +20,9 @@ func New(name string, p Params) (Checker, error) {
 	switch name {
 	case "none":
 		return none{}, nil
-	case "readsector0":
+	case "directio", "readsector0":
+		// Both ask whether the first blocks can be read past every cache. We do
+		// it by SCSI READ, which hangs without costing a thread.
 		return newReadSector0(p), nil
 	case "tur":
 		return newTUR(p), nil
