@@ -1,0 +1,87 @@
+// Package server answers other programs: the HTTP and JSON API on
+// /run/pathkeeper/api.sock with its client, and the abstract socket of multipathd.
+//
+// The API, version 1. Everybody may read, uid 0 may change things (SO_PEERCRED):
+//
+//	GET  /v1/snapshot  the JSON document of package show: all maps, all devices
+//	GET  /v1/raw       the core's snapshot for the command line of the same version
+//	GET  /v1/status    Status
+//	GET  /v1/events    the log from now on, one Event per line, until closed
+//	POST /v1/reload    read the configuration again: ReloadResult; 409 and an error: refused, the old one stays
+//
+// An error is {"error":"..."} with its HTTP status. Every client costs a bounded
+// amount: connections, headers, bodies, time, answers in memory and events in wait
+// all have limits, and none of them can make the daemon's loop wait.
+package server
+
+import (
+	"context"
+	"time"
+
+	"pathkeeper/mpath"
+)
+
+// SocketPath is where the API is.
+const SocketPath = "/run/pathkeeper/api.sock"
+
+// Source is what the daemon offers. Snapshot and Status return at once, whatever
+// the loop is doing. Reload waits until the new configuration is in force or
+// refused, or ctx ends.
+type Source interface {
+	Snapshot() mpath.Snapshot
+	Status() Status
+	Reload(ctx context.Context) (ReloadResult, error)
+	// Subscribe gives the events from now on, at most buf of them waiting. The
+	// channel is closed when that is not enough, or when the returned function is
+	// called. See Hub.
+	Subscribe(buf int) (<-chan Event, func())
+}
+
+// Status says who answers and how it is.
+type Status struct {
+	Version  string `json:"version"`
+	PID      int    `json:"pid"`
+	UptimeS  int64  `json:"uptime_s"`
+	State    string `json:"state"` // starting running stopping
+	Maps     int    `json:"maps"`
+	Paths    int    `json:"paths"`    // of maps
+	Up       int    `json:"paths_up"` // up or ghost
+	Rejected int    `json:"devices_left_alone"`
+	Lost     uint64 `json:"log_lines_lost"` // because the log could not take them
+}
+
+// ReloadResult is what a reload came to.
+type ReloadResult struct {
+	Files    []string `json:"files"`    // what was read
+	Warnings []string `json:"warnings"` // file:line:column: text
+}
+
+// Event is one line of the log.
+type Event struct {
+	Time   time.Time `json:"time"`
+	Level  string    `json:"level"`  // error warning notice info
+	Object string    `json:"object"` // map or path
+	Text   string    `json:"text"`
+}
+
+// LevelWord gives the word of a level in an Event.
+func LevelWord(l mpath.Level) string {
+	switch l {
+	case mpath.LevelError:
+		return "error"
+	case mpath.LevelWarning:
+		return "warning"
+	case mpath.LevelNotice:
+		return "notice"
+	}
+	return "info"
+}
+
+// Cred is who is at the other end of a connection (struct ucred, socket(7)).
+type Cred struct {
+	PID int32
+	UID uint32
+}
+
+// Root reports whether the peer may change things.
+func (c Cred) Root() bool { return c.UID == 0 }
