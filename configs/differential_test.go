@@ -46,8 +46,24 @@ type merged struct {
 }
 
 // deliberate lists the cases in which this package does otherwise than the
-// reference, and why. "messages" means that only they differ.
-var deliberate = map[string]string{}
+// reference, and why. "messages" means that only they differ. Cases marked as
+// splitting long lines differ by nature.
+var deliberate = map[string]string{
+	"lex-quoted-keyword":                        "messages: one instead of two for a quoted keyword",
+	"ovr-protocol-outside":                      "messages: one for an unknown section, not one per line in it",
+	"random-21-noisy":                           "messages: one for an unknown section, not one per line in it",
+	"struct-unknown-section-nested":             "messages: one for an unknown section, not one per line in it",
+	"struct-unknown-section-with-known-section": "messages: one for an unknown section, not one per line in it",
+	"struct-multipath-outside-multipaths":       "messages: one for an unknown section, not one per line in it",
+	"struct-old-name-multipath-conf":            "the spellings of older guides are used",
+	"random-08":                                 "max_fds 0 counts as not given, and the default is max; the reference then has none",
+	"random-05-noisy":                           "gid -1 is refused; the reference takes 4294967295, which means no group",
+	"random-25-noisy":                           "gid -1 is refused; the reference takes 4294967295, which means no group",
+	"random-23-noisy":                           "uid 12a is a name; the reference takes 12",
+	"random-33-noisy":                           "group names are resolved later, not while parsing",
+	"long-blank-run":                            "lines are of any length",
+	"long-comment-hides-brace":                  "lines are of any length",
+}
 
 func TestMeasuredConfigurations(t *testing.T) {
 	paths, err := filepath.Glob("../testdata/differential/conf-*.json")
@@ -68,14 +84,12 @@ func TestMeasuredConfigurations(t *testing.T) {
 			t.Run(c.Name, func(t *testing.T) {
 				reason, listed := deliberate[c.Name]
 				used[c.Name] = true
-				diff := c.run(t, base, strings.HasPrefix(reason, "messages"))
+				config, said := c.run(t, base)
 				switch {
-				case listed && diff == "" && !strings.HasPrefix(reason, "messages"):
+				case listed && config == "" && said == "":
 					t.Errorf("agrees with the reference, but is listed as different: %s", reason)
-				case !listed && diff != "":
-					t.Error(diff)
-				case strings.HasPrefix(reason, "messages") && diff != "":
-					t.Error(diff)
+				case !listed && config+said != "", strings.HasPrefix(reason, "messages") && config != "":
+					t.Error(config + said)
 				}
 			})
 		}
@@ -125,8 +139,8 @@ func text(t *testing.T, raw json.RawMessage) []byte {
 	return b
 }
 
-// run compares one case; "" is agreement.
-func (c confCase) run(t *testing.T, base map[string]string, quiet bool) string {
+// run compares one case: the configuration, and what is said; "" is agreement.
+func (c confCase) run(t *testing.T, base map[string]string) (config, said string) {
 	files := []File{{Path: "main", Data: text(t, c.Conf)}}
 	var names []string
 	for name := range c.ConfD {
@@ -138,7 +152,7 @@ func (c confCase) run(t *testing.T, base map[string]string, quiet bool) string {
 	for _, name := range names {
 		files = append(files, File{Path: name, Data: text(t, c.ConfD[name]), DropIn: true})
 	}
-	config, messages, err := Parse(files)
+	got, messages, err := Parse(files)
 	for _, m := range messages {
 		if m.Text == "" || m.Kind == "" || m.Level == LevelUnknown || m.Origin.File == "" {
 			t.Errorf("unfinished message %#v", m)
@@ -146,21 +160,17 @@ func (c confCase) run(t *testing.T, base map[string]string, quiet bool) string {
 	}
 	if c.Reference.Exit != 0 {
 		if err == nil {
-			return "got no error, the reference refuses the file"
+			return "got no error, the reference refuses the file", ""
 		}
-		return ""
+		return "", ""
 	}
 	if err != nil {
-		return "got the error " + err.Error()
+		return "got the error " + err.Error(), ""
 	}
 	if c.Reference.Merged == nil {
-		return "" // the reference hangs, dies or prints no dump: surviving is all there is to compare
+		return "", "" // the reference hangs, dies or prints no dump: surviving is all there is to compare
 	}
-	diff := cmp.Diff(c.Reference.Merged.view(base), viewOf(config, base))
-	if !quiet {
-		diff += diffMessages(c.Reference.Messages, messages)
-	}
-	return diff
+	return cmp.Diff(c.Reference.Merged.view(), viewOf(got, base)), diffMessages(c.Reference.Messages, messages)
 }
 
 // view is a configuration as text that both sides can be brought to.
@@ -196,7 +206,7 @@ func plain(m map[string]any) map[string]string {
 	return out
 }
 
-func (m *merged) view(base map[string]string) view {
+func (m *merged) view() view {
 	v := view{Defaults: plain(m.Defaults), Overrides: plain(m.Overrides), DevicesTotal: m.DevicesTotal}
 	for _, gone := range m.DefaultsGone {
 		v.Defaults[gone] = "gone"
@@ -206,8 +216,12 @@ func (m *merged) view(base map[string]string) view {
 			v.Protocols = append(v.Protocols, plain(p.(map[string]any)))
 		}
 	}
+	// An equal rule counts once; the reference keeps those of protocols twice.
 	items := func(list [][]any) (out []string) {
 		for _, item := range list {
+			if item[0] == "protocol" && slices.Contains(out, fmt.Sprintf("protocol %q", item[1])) {
+				continue
+			}
 			if device, ok := item[1].(map[string]any); ok {
 				out = append(out, fmt.Sprintf("device %q %q", device["vendor"], device["product"]))
 			} else {
@@ -305,14 +319,13 @@ func intervals(m map[string]string) {
 func rulesText(files, derived, base []policy.Rule) []string {
 	texts := func(rules []policy.Rule) (out []string) {
 		for class := policy.ClassDevnode; class <= policy.ClassDevice; class++ {
-			name := [...]string{"", "devnode", "wwid", "property", "protocol"}[min(class, 4)*policy.RuleClass(b2i(class < policy.ClassDevice))]
 			for _, r := range rules {
 				switch {
 				case r.Class != class:
 				case class == policy.ClassDevice:
 					out = append(out, fmt.Sprintf("device %q %q", r.Pattern, r.Product))
 				default:
-					out = append(out, fmt.Sprintf("%s %q", name, r.Pattern))
+					out = append(out, fmt.Sprintf("%s %q", classNames[class], r.Pattern))
 				}
 			}
 		}
@@ -329,11 +342,8 @@ func rulesText(files, derived, base []policy.Rule) []string {
 	return out
 }
 
-func b2i(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
+var classNames = map[policy.RuleClass]string{
+	policy.ClassDevnode: "devnode", policy.ClassWWID: "wwid", policy.ClassProperty: "property", policy.ClassProtocol: "protocol",
 }
 
 // diffMessages compares what both say, in any order. The reference has no line
@@ -344,16 +354,16 @@ func diffMessages(reference [][]any, ours []Message) string {
 	noLine := map[string]bool{}
 	for _, m := range reference {
 		file, line, kind, word := m[0], m[1], m[2], m[3]
-		if kind == "rejected" || kind == "load-failed" {
-			continue
-		}
 		key := fmt.Sprint(kind, " ", word)
-		if line == nil || file == nil {
+		switch {
+		case kind == "invalid-keyword" && word == "}": // always beside an unmatched-close-brace
+		case line == nil || file == nil:
 			noLine[key] = true
 			want = append(want, key)
-			continue
+		case noLine[key]:
+		default:
+			want = append(want, fmt.Sprintf("%v %v: %s", file, line, key))
 		}
-		want = append(want, fmt.Sprintf("%v %v: %s", file, line, key))
 	}
 	for _, m := range ours {
 		key := fmt.Sprint(m.Kind, " ", m.Word)
@@ -367,5 +377,5 @@ func diffMessages(reference [][]any, ours []Message) string {
 	}
 	slices.Sort(want)
 	slices.Sort(got)
-	return cmp.Diff(want, got)
+	return cmp.Diff(slices.Compact(want), slices.Compact(got)) // some are said twice there
 }

@@ -185,12 +185,12 @@ func (m *merger) config() policy.Config {
 		}
 	}
 	for _, e := range m.protocols {
-		name, later := e.keys["type"].Value, e.layer.settings()
-		if i := slices.IndexFunc(c.Protocols, func(p policy.Protocol) bool { return p.Type == name }); i >= 0 {
-			c.Protocols[i].Layer = under(later, c.Protocols[i].Layer)
-			continue
+		p := policy.Protocol{Type: e.keys["type"].Value, Layer: e.layer.settings()}
+		if i := slices.IndexFunc(c.Protocols, func(x policy.Protocol) bool { return x.Type == p.Type }); i >= 0 {
+			p.Layer = under(p.Layer, c.Protocols[i].Layer)
+			c.Protocols = slices.Delete(c.Protocols, i, i+1)
 		}
-		c.Protocols = append(c.Protocols, policy.Protocol{Type: name, Layer: later})
+		c.Protocols = append(c.Protocols, p)
 	}
 	byWWID := map[string]int{}
 	for _, e := range m.multipaths {
