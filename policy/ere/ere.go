@@ -69,24 +69,38 @@ const (
 	CodeRepeat             // REG_BADRPT
 )
 
-var codeText = [...]string{
-	CodeUnknown:       "invalid",
-	CodeCollate:       "unknown collating element",
-	CodeClass:         "unknown character class",
-	CodeEscape:        "backslash at the end",
-	CodeBackref:       "back-reference to a group that is not closed before it",
-	CodeBracket:       "`[` without `]`",
-	CodeParen:         "`(` without `)`",
-	CodeBrace:         "`{` without `}`",
-	CodeBraceContents: "wrong counts between `{` and `}`",
-	CodeRange:         "wrong range between `[` and `]`",
-	CodeTooBig:        "too large",
-	CodeRepeat:        "nothing before the repeat sign",
+// String says the error in words.
+func (c Code) String() string {
+	switch c {
+	case CodeCollate:
+		return "unknown collating element"
+	case CodeClass:
+		return "unknown character class"
+	case CodeEscape:
+		return "backslash at the end"
+	case CodeBackref:
+		return "back-reference to a group that is not closed before it"
+	case CodeBracket:
+		return "`[` without `]`"
+	case CodeParen:
+		return "`(` without `)`"
+	case CodeBrace:
+		return "`{` without `}`"
+	case CodeBraceContents:
+		return "wrong counts between `{` and `}`"
+	case CodeRange:
+		return "wrong range between `[` and `]`"
+	case CodeTooBig:
+		return "too large"
+	case CodeRepeat:
+		return "nothing before the repeat sign"
+	}
+	return "invalid"
 }
 
 // Error gives `regular expression "*foo", byte 1: nothing before the repeat sign (...)`.
 func (e *Error) Error() string {
-	s := fmt.Sprintf("regular expression %q, byte %d: %s", e.Pattern, e.Offset+1, codeText[e.Code])
+	s := fmt.Sprintf("regular expression %q, byte %d: %s", e.Pattern, e.Offset+1, e.Code)
 	if e.Hint != "" {
 		s += " (" + e.Hint + ")"
 	}
