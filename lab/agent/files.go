@@ -117,6 +117,73 @@ func readFile(r wire.Read) ([]byte, error) {
 	return data, err
 }
 
+// look lists what patterns match. What vanishes meanwhile, or cannot be read, is
+// left out or empty: sysfs is not atomic.
+func look(patterns []string) ([]wire.Entry, error) {
+	var out []wire.Entry
+	for _, pattern := range patterns {
+		names, err := filepath.Glob(pattern)
+		if err != nil {
+			return nil, err
+		}
+		for _, name := range names {
+			var st unix.Stat_t
+			if err := unix.Stat(name, &st); err != nil {
+				continue
+			}
+			e := wire.Entry{Path: name, Mode: st.Mode, UID: st.Uid, GID: st.Gid, Rdev: st.Rdev}
+			if full, err := filepath.EvalSymlinks(name); err == nil && full != name {
+				e.Link = full
+			}
+			if st.Mode&unix.S_IFMT == unix.S_IFREG {
+				e.Text = head(name)
+			}
+			out = append(out, e)
+		}
+	}
+	return out, nil
+}
+
+func head(name string) string {
+	f, err := os.Open(name)
+	if err != nil {
+		return ""
+	}
+	defer f.Close()
+	buf := make([]byte, 4096)
+	n, err := io.ReadFull(f, buf)
+	if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
+		return ""
+	}
+	return string(buf[:n])
+}
+
+// stamps prints how many blocks of a file begin with a stamp and a newline, as
+// probes write them. It runs as a process of its own: "agent stamps FILE TEXT".
+func stamps(name, text string) error {
+	f, err := os.Open(name)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	want := []byte(text + "\n")
+	block := make([]byte, probeBlock)
+	count := 0
+	for {
+		_, err := io.ReadFull(f, block)
+		if err == io.EOF || err == io.ErrUnexpectedEOF {
+			fmt.Println(count)
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if bytes.HasPrefix(block, want) {
+			count++
+		}
+	}
+}
+
 // pack makes a tar archive of what exists among the paths; what vanishes while
 // it is read is left out.
 func pack(paths []string) ([]byte, error) {
@@ -124,8 +191,8 @@ func pack(paths []string) ([]byte, error) {
 	w := tar.NewWriter(&buf)
 	for _, root := range paths {
 		err := filepath.WalkDir(root, func(name string, d fs.DirEntry, err error) error {
-			if err != nil || !d.Type().IsRegular() {
-				return nil
+			if err != nil || !d.Type().IsRegular() || filepath.Ext(name) == ".img" {
+				return nil // a LUN's image is too large, and of little help
 			}
 			data, err := os.ReadFile(name)
 			if err != nil {

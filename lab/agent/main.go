@@ -17,6 +17,8 @@ func main() {
 		err = reap()
 	case len(os.Args) == 3 && os.Args[1] == "serve":
 		err = serve(os.Args[2])
+	case len(os.Args) == 4 && os.Args[1] == "stamps":
+		err = stamps(os.Args[2], os.Args[3])
 	default:
 		err = fmt.Errorf("usage: agent serve bare|systemd (as PID 1 without arguments: the lab's init)")
 	}

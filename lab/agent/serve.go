@@ -95,6 +95,9 @@ func (s *server) do(req wire.Request) (wire.Response, error) {
 	case req.Read != nil:
 		data, err := readFile(*req.Read)
 		return wire.Response{Data: data}, err
+	case req.Look != nil:
+		entries, err := look(req.Look)
+		return wire.Response{Entries: entries}, err
 	case req.Wait != nil:
 		data, err := wait(*req.Wait)
 		return wire.Response{Data: data}, err
@@ -141,7 +144,19 @@ func openPort() (*os.File, error) {
 	return nil, fmt.Errorf("no virtio-serial port named %s (have %v)", wire.Port, names)
 }
 
+// greet measures the guest. Under systemd it first waits until the boot's jobs
+// are done: what is measured while they run says nothing of the time after.
 func greet(boot string) (*wire.Hello, error) {
+	if boot == "systemd" {
+		exit, err := execute(wire.Exec{Argv: []string{"systemctl", "is-system-running", "--wait"}, TimeoutMS: 60_000})
+		if err != nil {
+			return nil, err
+		}
+		if state := strings.TrimSpace(string(exit.Stdout)); state != "running" {
+			failed, _ := execute(wire.Exec{Argv: []string{"systemctl", "--failed", "--no-legend"}, TimeoutMS: 20_000})
+			return nil, fmt.Errorf("systemd is %q, not running; failed units:\n%s", state, failed.Stdout)
+		}
+	}
 	var name unix.Utsname
 	if err := unix.Uname(&name); err != nil {
 		return nil, err

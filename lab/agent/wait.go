@@ -36,7 +36,7 @@ func wait(w wire.Wait) ([]byte, error) {
 	tick := time.NewTicker(every)
 	defer tick.Stop()
 	for {
-		text, ok, err := look(w, re)
+		text, ok, err := check(w, re)
 		if err != nil {
 			return nil, err
 		}
@@ -59,7 +59,7 @@ func wait(w wire.Wait) ([]byte, error) {
 	}
 }
 
-func look(w wire.Wait, re *regexp.Regexp) ([]byte, bool, error) {
+func check(w wire.Wait, re *regexp.Regexp) ([]byte, bool, error) {
 	var text []byte
 	var plain bool // the condition without a pattern
 	if len(w.Argv) > 0 {

@@ -234,6 +234,12 @@ func (c *Client) ReadFile(path string) ([]byte, error) {
 	return r.Data, err
 }
 
+// Look lists the files that patterns match, in sorted order for each pattern.
+func (c *Client) Look(patterns ...string) ([]wire.Entry, error) {
+	r, err := c.ask(wire.Request{Look: patterns}, 20*time.Second)
+	return r.Entries, err
+}
+
 // Wait waits until a condition holds; w's times are stretched. It returns the
 // text that satisfied the condition, or was seen last.
 func (c *Client) Wait(w wire.Wait, limit time.Duration) (string, error) {

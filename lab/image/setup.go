@@ -19,7 +19,7 @@ var maskedUnits = []string{
 	"apt-daily.timer", "apt-daily-upgrade.timer", "dpkg-db-backup.timer", "e2scrub_all.timer", "e2scrub_reap.service", "fstrim.timer",
 	"systemd-firstboot.service", "systemd-random-seed.service", "systemd-update-utmp.service", "systemd-update-utmp-runlevel.service",
 	"systemd-timesyncd.service", "systemd-remount-fs.service", "systemd-machine-id-commit.service", "getty@tty1.service",
-	"serial-getty@ttyS0.service",
+	"serial-getty@ttyS0.service", "systemd-binfmt.service", "proc-sys-fs-binfmt_misc.automount",
 }
 
 const labTarget = `[Unit]

@@ -20,31 +20,33 @@ const MaxFrame = 64 << 20
 
 // Request asks one thing: exactly one of the pointers is set.
 type Request struct {
-	ID     uint64  `json:"id"`
-	Exec   *Exec   `json:"exec,omitempty"`
-	Start  *Start  `json:"start,omitempty"`
-	Reap   *Reap   `json:"reap,omitempty"`
-	Signal *Signal `json:"signal,omitempty"`
-	Do     []Step  `json:"do,omitempty"`
-	Read   *Read   `json:"read,omitempty"`
-	Wait   *Wait   `json:"wait,omitempty"`
-	Probe  *Probe  `json:"probe,omitempty"`
-	Tar    *Tar    `json:"tar,omitempty"`
-	Shell  *Shell  `json:"shell,omitempty"`
-	Halt   bool    `json:"halt,omitempty"`
+	ID     uint64   `json:"id"`
+	Exec   *Exec    `json:"exec,omitempty"`
+	Start  *Start   `json:"start,omitempty"`
+	Reap   *Reap    `json:"reap,omitempty"`
+	Signal *Signal  `json:"signal,omitempty"`
+	Do     []Step   `json:"do,omitempty"`
+	Read   *Read    `json:"read,omitempty"`
+	Look   []string `json:"look,omitempty"` // patterns for Response.Entries
+	Wait   *Wait    `json:"wait,omitempty"`
+	Probe  *Probe   `json:"probe,omitempty"`
+	Tar    *Tar     `json:"tar,omitempty"`
+	Shell  *Shell   `json:"shell,omitempty"`
+	Halt   bool     `json:"halt,omitempty"`
 }
 
 // Response answers the request of the same ID. Err is empty on success; Errno
 // is set where the kernel refused.
 type Response struct {
-	ID    uint64       `json:"id"`
-	Err   string       `json:"err,omitempty"`
-	Errno int          `json:"errno,omitempty"`
-	Hello *Hello       `json:"hello,omitempty"`
-	Exit  *Exit        `json:"exit,omitempty"`
-	PID   int          `json:"pid,omitempty"`
-	Data  []byte       `json:"data,omitempty"`
-	Probe *ProbeResult `json:"probe,omitempty"`
+	ID      uint64       `json:"id"`
+	Err     string       `json:"err,omitempty"`
+	Errno   int          `json:"errno,omitempty"`
+	Hello   *Hello       `json:"hello,omitempty"`
+	Exit    *Exit        `json:"exit,omitempty"`
+	PID     int          `json:"pid,omitempty"`
+	Data    []byte       `json:"data,omitempty"`
+	Probe   *ProbeResult `json:"probe,omitempty"`
+	Entries []Entry      `json:"entries,omitempty"`
 	// More is true for the chunks of a stream before its last.
 	More bool `json:"more,omitempty"`
 }
@@ -138,6 +140,17 @@ func (s Step) String() string {
 type Read struct {
 	Path   string `json:"path"`
 	Offset int64  `json:"offset,omitempty"`
+}
+
+// Entry is one file that a pattern of Request.Look matched, in sorted order.
+type Entry struct {
+	Path string `json:"path"`
+	Link string `json:"link,omitempty"` // a link's target, resolved to the end
+	Text string `json:"text,omitempty"` // a regular file's content, at most 4096 bytes
+	Mode uint32 `json:"mode"`           // st_mode of what the path leads to
+	UID  uint32 `json:"uid"`
+	GID  uint32 `json:"gid"`
+	Rdev uint64 `json:"rdev,omitempty"`
 }
 
 // Wait asks until a condition holds or the deadline passes; the agent looks

@@ -1,0 +1,76 @@
+package run
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+	"time"
+
+	"pathkeeper/lab/wire"
+	"pathkeeper/scenario"
+)
+
+func (s *session) run(c scenario.Command) error {
+	if c.HasBody == (len(c.Args) > 0) {
+		return fmt.Errorf("want a program or a body")
+	}
+	if c.HasBody {
+		return s.match(c, []string{"sh", "-e"}, []byte(c.Body))
+	}
+	return s.match(c, c.Args, nil)
+}
+
+// match runs argv and holds its end against the options exit, match and not.
+func (s *session) match(c scenario.Command, argv []string, stdin []byte) error {
+	want := 0
+	if text := c.Options["exit"]; text != "" {
+		if _, err := fmt.Sscan(text, &want); err != nil {
+			return fmt.Errorf("exit=%s: %w", text, err)
+		}
+	}
+	exit, err := s.guest.Exec(wire.Exec{Argv: argv, Stdin: stdin}, c.Duration("within", 30*time.Second))
+	if err != nil {
+		return err
+	}
+	text := string(exit.Stdout) + string(exit.Stderr)
+	if s.opts.Verbose && text != "" {
+		s.progress("        %s", strings.ReplaceAll(strings.TrimRight(text, "\n"), "\n", "\n        "))
+	}
+	if c.Options["print"] == "yes" && s.opts.Tell {
+		fmt.Fprintf(s.opts.Out, "%s", text)
+	}
+	switch {
+	case exit.TimedOut:
+		return fmt.Errorf("no end in time; it printed:\n%s", text)
+	case exit.Code != want:
+		return fmt.Errorf("exit %d, not %d; it printed:\n%s", exit.Code, want, text)
+	}
+	for _, key := range []string{"match", "not"} {
+		pattern, ok := c.Options[key]
+		if !ok {
+			continue
+		}
+		re, err := regexp.Compile("(?m)" + pattern)
+		if err != nil {
+			return err
+		}
+		if re.MatchString(text) != (key == "match") {
+			return fmt.Errorf("%s=%s fails; it printed:\n%s", key, pattern, text)
+		}
+	}
+	return nil
+}
+
+func (s *session) wait(c scenario.Command) error {
+	_, err := s.guest.Wait(wire.Wait{Argv: c.Args[1:], Match: "(?m)" + c.Args[0], Not: c.Options["not"] == "yes"}, c.Duration("within", soon))
+	return err
+}
+
+func (s *session) waitFile(c scenario.Command) error {
+	w := wire.Wait{File: c.Args[0], Not: c.Options["not"] == "yes"}
+	if m := c.Options["match"]; m != "" {
+		w.Match = "(?m)" + m
+	}
+	_, err := s.guest.Wait(w, c.Duration("within", soon))
+	return err
+}
