@@ -259,7 +259,7 @@ func (d *Daemon) serve(ctx context.Context, loader *configLoader, first loaded, 
 	g.Go(func() error {
 		d.loop.run(gctx, func() {
 			note.alive()
-			if !ready && d.loop.current().Started {
+			if !ready && d.loop.core.Settled() {
 				ready = true
 				note.say("READY=1\nSTATUS=managing the multipath maps of this host")
 				d.log.printf(mpath.LevelNotice, "", "ready: %s", summary(d.loop.current()))

@@ -174,8 +174,8 @@ func (e *Engine) Start(a mpath.Action) Step {
 		return e.message(a)
 	case mpath.SaveNames:
 		return e.saveNames(a)
-	case mpath.SaveWWID:
-		return e.saveWWID(a)
+	case mpath.SaveWWIDs:
+		return e.saveWWIDs(a)
 	case mpath.MarkFailed:
 		return e.markFailed(a)
 	case mpath.SaveDeadlines:

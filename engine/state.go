@@ -83,34 +83,46 @@ func (e *Engine) saveNames(a mpath.SaveNames) Step {
 	})
 }
 
-// saveWWID makes a LUN known for the next boot and takes its failed mark away.
-func (e *Engine) saveWWID(a mpath.SaveWWID) Step {
+// saveWWIDs makes LUNs known for the next boot and takes their failed marks away.
+func (e *Engine) saveWWIDs(a mpath.SaveWWIDs) Step {
 	return ask(Ask{Kind: KindFile, Path: e.Files.WWIDs}, func(r Answer) Step {
 		if r.Errno != 0 && r.Errno != eNOENT {
 			return fileDone(a.Seq, "reading", e.Files.WWIDs)(r)
 		}
-		unmark := func(Answer) Step {
-			return ask(Ask{Kind: KindRemove, Path: path.Join(e.Files.FailedDir, statefile.FailedName(a.WWID))}, func(r Answer) Step {
-				if r.Errno == eNOENT {
-					r = Answer{}
-				}
-				return fileDone(a.Seq, "removing the failed mark", a.WWID)(r)
-			})
-		}
 		file, _ := statefile.ParseWWIDs(r.Bytes)
-		if file.Has(a.WWID) {
-			return unmark(Answer{})
+		changed := false
+		for _, w := range a.WWIDs {
+			if file.Has(w) {
+				continue
+			}
+			next, err := file.Add(w)
+			if err != nil {
+				return done(mpath.ActionDone{Seq: a.Seq, Errno: mpath.ErrnoInvalid, Detail: e.Files.WWIDs + ": " + err.Error()})
+			}
+			file, changed = next, true
 		}
-		file, err := file.Add(a.WWID)
-		if err != nil {
-			return done(mpath.ActionDone{Seq: a.Seq, Errno: mpath.ErrnoInvalid, Detail: e.Files.WWIDs + ": " + err.Error()})
+		if !changed {
+			return e.unmark(a.Seq, a.WWIDs)
 		}
 		return ask(Ask{Kind: KindWriteFile, Path: e.Files.WWIDs, Bytes: file.Bytes(), Mode: statefile.ModePrivate}, func(r Answer) Step {
 			if r.Errno != 0 {
 				return fileDone(a.Seq, "writing", e.Files.WWIDs)(r)
 			}
-			return unmark(r)
+			return e.unmark(a.Seq, a.WWIDs)
 		})
+	})
+}
+
+// unmark takes the failed marks of LUNs away, one by one.
+func (e *Engine) unmark(seq uint64, wwids []string) Step {
+	if len(wwids) == 0 {
+		return done(mpath.ActionDone{Seq: seq})
+	}
+	return ask(Ask{Kind: KindRemove, Path: path.Join(e.Files.FailedDir, statefile.FailedName(wwids[0]))}, func(r Answer) Step {
+		if r.Errno != 0 && r.Errno != eNOENT {
+			return fileDone(seq, "removing the failed mark", wwids[0])(r)
+		}
+		return e.unmark(seq, wwids[1:])
 	})
 }
 

@@ -123,10 +123,11 @@ type SaveNames struct {
 	OldIDs   []policy.OldID
 }
 
-// SaveWWID adds a WWID to the wwids file and clears its failed mark -> ActionDone.
-type SaveWWID struct {
-	Seq  uint64
-	WWID string
+// SaveWWIDs adds WWIDs to the wwids file and clears their failed marks ->
+// ActionDone. One is in flight at a time: each reads the file and writes it.
+type SaveWWIDs struct {
+	Seq   uint64
+	WWIDs []string
 }
 
 // MarkFailed writes the mark that keeps the hook from claiming -> ActionDone.
@@ -200,7 +201,7 @@ func (RemoveMap) action()     {}
 func (RenameMap) action()     {}
 func (Message) action()       {}
 func (SaveNames) action()     {}
-func (SaveWWID) action()      {}
+func (SaveWWIDs) action()     {}
 func (MarkFailed) action()    {}
 func (SaveDeadlines) action() {}
 func (Trigger) action()       {}

@@ -48,6 +48,7 @@ type Machine struct {
 
 	looks   []look // devices to identify: at most one open question each
 	names   saveState
+	known   knownState
 	dl      deadlineState
 	scanAt  Instant
 	scanAsk uint64
@@ -78,6 +79,13 @@ type saveState struct {
 	dirty bool // something is not durable yet
 	// durable holds the WWIDs whose name is safe on disk.
 	hung bool // the write did not come back in time: stop waiting for names
+}
+
+// knownState is the one open write of the wwids file.
+type knownState struct {
+	ask     uint64
+	writing []string
+	pending []string // sorted
 }
 
 // deadlineState is the one open write of the deadlines' file.
@@ -166,6 +174,7 @@ func (mc *Machine) settle() {
 		}
 	}
 	mc.saveNames()
+	mc.saveWWIDs()
 	mc.saveDeadlines()
 }
 
@@ -315,6 +324,20 @@ func (mc *Machine) OpenActions() int {
 		}
 	}
 	return n
+}
+
+// Settled says whether the first picture is complete and what it asked for is
+// done: the maps of the host are there.
+func (mc *Machine) Settled() bool {
+	if !mc.started || mc.names.ask != 0 && !mc.names.hung || mc.OpenActions() > 0 {
+		return false
+	}
+	for _, m := range mc.maps {
+		if m.touched || !m.known && m.holdUntil != 0 {
+			return false
+		}
+	}
+	return true
 }
 
 // Complete says whether everything that is there was looked at, and with checks

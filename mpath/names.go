@@ -149,6 +149,23 @@ func (mc *Machine) namesSaved(e ActionDone) {
 	}
 }
 
+// saveWWIDs makes LUNs known for the next boot.
+func (mc *Machine) saveWWIDs() {
+	k := &mc.known
+	if k.ask != 0 || len(k.pending) == 0 {
+		return
+	}
+	k.ask, k.writing, k.pending = mc.nextSeq(), k.pending, nil
+	mc.act(SaveWWIDs{Seq: k.ask, WWIDs: slices.Clone(k.writing)})
+}
+
+func (mc *Machine) wwidsSaved(e ActionDone) {
+	mc.known.ask, mc.known.writing = 0, nil
+	if e.Errno != ErrnoNone {
+		mc.note(LevelWarning, "wwids", "cannot be written: "+e.Detail+": after a reboot new LUNs are claimed only where the configuration names them")
+	}
+}
+
 // takeConfig takes a new configuration: every path is decided anew; maps follow
 // where a reconfiguration is asked for, or only what arrives later.
 func (mc *Machine) takeConfig(e Configured) {

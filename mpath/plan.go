@@ -452,6 +452,10 @@ func (mc *Machine) takeDone(e ActionDone) {
 		}
 		return
 	}
+	if e.Seq == mc.known.ask && e.Seq != 0 {
+		mc.wwidsSaved(e)
+		return
+	}
 	if e.Seq == mc.names.ask && e.Seq != 0 {
 		mc.namesSaved(e)
 		return
@@ -506,7 +510,7 @@ func (mc *Machine) mapActionDone(m *mmap, e ActionDone) {
 func (mc *Machine) mapCreated(m *mmap) {
 	mc.failed = dropSorted(mc.failed, m.wwid)
 	mc.wwids = addSorted(mc.wwids, m.wwid)
-	mc.act(SaveWWID{Seq: mc.nextSeq(), WWID: m.wwid})
+	mc.known.pending = addSorted(mc.known.pending, m.wwid)
 	for _, p := range mc.pathsOf(m) {
 		mc.act(Trigger{Seq: mc.nextSeq(), Name: p.seen.Name, Verb: "change", Reason: "it is a path of " + m.label() + " now"})
 	}

@@ -27,6 +27,7 @@ type MapView struct {
 	ReadAt     Instant
 	Settings   policy.Settings
 	Owner      Owner
+	Node       NodeSeen // owner and mode as last seen; zero: not looked at yet
 	Drift      string
 	Adopted    bool
 	Accepted   []string // differences from the configuration that wait for a reload
@@ -109,7 +110,7 @@ func (mc *Machine) Snapshot() Snapshot {
 func (mc *Machine) viewMap(m *mmap) MapView {
 	v := MapView{
 		WWID: m.wwid, Name: m.label(), NameWhy: m.nameWhy, Known: m.known, Truth: m.have, ReadAt: m.haveAt, Settings: m.settings,
-		Owner: m.owner, Drift: m.drift, Adopted: m.adopted, Accepted: slices.Clone(m.accepted), FailbackAt: m.failbackAt,
+		Owner: m.owner, Node: m.node, Drift: m.drift, Adopted: m.adopted, Accepted: slices.Clone(m.accepted), FailbackAt: m.failbackAt,
 		Busy: m.askWhat, LastError: m.lastError, Loads: m.loads, Switches: m.switches, Faults: m.faults,
 		Queueing: QueueView{On: m.have.Table.QueueIfNoPath(), Until: m.queue.at, Expired: m.queue.expired},
 	}
