@@ -172,7 +172,7 @@ func daemonKeywords() []Keyword {
 	return []Keyword{
 		{Name: "marginal_pathgroups", Sections: SectionDefaults, Kind: KindWord, Words: []string{"off", "on", "fpin"}, Synonyms: onOff, Default: "off", Meaning: "marginal paths form groups of their own"},
 		{Name: "find_multipaths", Sections: SectionDefaults, Kind: KindWord, Words: []string{"off", "on", "strict", "greedy", "smart"}, Synonyms: onOff, Default: "strict", Meaning: "which disks become paths"},
-		{Name: "find_multipaths_timeout", Sections: SectionDefaults, Kind: KindInt, Min: math.MinInt32, Max: maxInt, Default: "-10", Meaning: "seconds smart waits for a second path; negative: only for known hardware"},
+		{Name: "find_multipaths_timeout", Sections: SectionDefaults, Kind: KindInt, ZeroUnset: true, Min: math.MinInt32, Max: maxInt, Default: "-10", Meaning: "seconds smart waits for a second path; negative: only for known hardware"},
 		{Name: "uxsock_timeout", Sections: SectionDefaults, Kind: KindInt, Min: 4000, Max: maxInt, Default: "4000", Meaning: "milliseconds for a command's answer"},
 		{Name: "retrigger_tries", Sections: SectionDefaults, Kind: KindInt, Max: maxInt, Default: "3", Meaning: "uevents asked for when a path has no WWID"},
 		{Name: "retrigger_delay", Sections: SectionDefaults, Kind: KindInt, Max: maxInt, Default: "10", Meaning: "seconds between them"},

@@ -100,7 +100,7 @@ func Verbs() []Verb {
 		{Name: "expect log", Usage: "REGEXP [since=MARK] [within=D]", Min: 1, Max: 1, Options: []string{"since", within}, Help: "the daemon's log has a line that matches"},
 		{Name: "expect no-log", Usage: "REGEXP [since=MARK]", Min: 1, Max: 1, Options: []string{"since"}, Help: "it has none"},
 		{Name: "run", Usage: "[exit=N] [match=REGEXP] [not=REGEXP] [within=D] [print=yes] PROGRAM ARG... | <<END", Max: -1, Options: []string{"exit", "match", "not", within, "print"}, Body: MayBody, Raw: true, Side: Lab,
-			Help: "run a program, or the body by sh -e, to its end in the guest"},
+			Help: "run a program, or the body by sh -e, to its end in the guest; @LUN:PORT and @disk:NAME stand for the node that a path or disk has now"},
 		{Name: "wait", Usage: "[within=D] [not=yes] REGEXP PROGRAM ARG...", Min: 2, Max: -1, Options: []string{within, "not"}, Raw: true, Side: Lab, Help: "until the program's output matches"},
 		{Name: "wait-file", Usage: "PATH [match=REGEXP] [not=yes] [within=D]", Min: 1, Max: 1, Options: []string{"match", "not", within}, Side: Lab, Help: "until the file exists, or its content matches"},
 		{Name: "guest", Usage: "freeze|thaw", Min: 1, Max: 1, Choices: [][]string{{"freeze", "thaw"}}, Side: Lab, Help: "stop and continue the whole guest's CPUs"},

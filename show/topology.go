@@ -184,3 +184,15 @@ func reasonOf(m *mpath.MapView) string {
 	}
 	return ""
 }
+
+// Names prints the names of the maps that the kernel has, one a line, as
+// `multipath -ll -v1` does.
+func Names(s mpath.Snapshot) string {
+	var b strings.Builder
+	for _, m := range newView(s).maps() {
+		if m.Known {
+			b.WriteString(Safe(m.Name) + "\n")
+		}
+	}
+	return b.String()
+}

@@ -3,6 +3,7 @@ package run
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -14,10 +15,32 @@ func (s *session) run(c scenario.Command) error {
 	if c.HasBody == (len(c.Args) > 0) {
 		return fmt.Errorf("want a program or a body")
 	}
-	if c.HasBody {
-		return s.match(c, []string{"sh", "-e"}, []byte(c.Body))
+	texts := append(slices.Clone(c.Args), c.Body)
+	if err := s.substitute(texts); err != nil {
+		return err
 	}
-	return s.match(c, c.Args, nil)
+	if c.HasBody {
+		return s.match(c, []string{"sh", "-e"}, []byte(texts[len(texts)-1]))
+	}
+	return s.match(c, texts[:len(c.Args)], nil)
+}
+
+var deviceWord = regexp.MustCompile(`@[\w.-]+:[\w.-]+`)
+
+// substitute replaces @LUN:PORT and @disk:NAME by the node that it has now:
+// sdX names move when devices come and go.
+func (s *session) substitute(texts []string) error {
+	var first error
+	for i := range texts {
+		texts[i] = deviceWord.ReplaceAllStringFunc(texts[i], func(word string) string {
+			node, err := s.device(strings.TrimPrefix(word[1:], "disk:"))
+			if err != nil && first == nil {
+				first = fmt.Errorf("%s: %w", word, err)
+			}
+			return node
+		})
+	}
+	return first
 }
 
 // match runs argv and holds its end against the options exit, match and not.
@@ -62,7 +85,11 @@ func (s *session) match(c scenario.Command, argv []string, stdin []byte) error {
 }
 
 func (s *session) wait(c scenario.Command) error {
-	_, err := s.guest.Wait(wire.Wait{Argv: c.Args[1:], Match: "(?m)" + c.Args[0], Not: c.Options["not"] == "yes"}, c.Duration("within", soon))
+	argv := slices.Clone(c.Args[1:])
+	if err := s.substitute(argv); err != nil {
+		return err
+	}
+	_, err := s.guest.Wait(wire.Wait{Argv: argv, Match: "(?m)" + c.Args[0], Not: c.Options["not"] == "yes"}, c.Duration("within", soon))
 	return err
 }
 

@@ -1,0 +1,55 @@
+# Pathkeeper. The commands of the README; CI calls `make test`.
+GO      ?= go
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+DESTDIR ?=
+PREFIX  ?= /usr
+LDFLAGS  = -s -w -X main.version=$(VERSION)
+STATICCHECK = honnef.co/go/tools/cmd/staticcheck@2026.1
+export CGO_ENABLED = 0
+
+.PHONY: all build run sim check test test-all lab-deps install clean fmt
+
+all: build
+
+build:
+	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o pathkeeper ./cmd/pathkeeper
+
+# The main job on a real kernel, without a SAN: needs root and QEMU (it installs it).
+run: build lab-deps
+	$(GO) run ./lab/cmd/lab story
+
+# The same story against the simulated kernel: no root, no QEMU, seconds.
+sim: build
+	./pathkeeper sim
+
+# What needs neither root nor QEMU.
+check:
+	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { echo "not gofmt-clean:"; gofmt -l $$(git ls-files '*.go'); exit 1; }
+	$(GO) vet ./...
+	$(GO) test ./...
+
+# Everything that CI runs: check, then the scenarios on the real kernel.
+test: check build lab-deps
+	$(GO) run ./lab/cmd/lab run
+
+# The long runs: test, the race detector, every fuzz target for FUZZTIME.
+FUZZTIME ?= 60s
+test-all: test
+	CGO_ENABLED=1 $(GO) test -race ./...
+	FUZZTIME=$(FUZZTIME) ./lab/fuzz.sh
+
+lab-deps:
+	$(GO) run ./lab/cmd/lab deps
+
+# Under our own names only; nothing of multipath-tools is touched.
+install: build
+	install -D -m 0755 pathkeeper $(DESTDIR)$(PREFIX)/sbin/pathkeeper
+	install -D -m 0644 packaging/pathkeeper.service $(DESTDIR)$(PREFIX)/lib/systemd/system/pathkeeper.service
+	install -D -m 0644 packaging/modules-load.conf $(DESTDIR)$(PREFIX)/lib/modules-load.d/pathkeeper.conf
+	./pathkeeper udev install $(DESTDIR)$(PREFIX)/lib/udev/rules.d
+
+fmt:
+	gofmt -w $$(git ls-files '*.go')
+
+clean:
+	rm -rf pathkeeper build
