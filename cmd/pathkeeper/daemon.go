@@ -1,0 +1,19 @@
+package main
+
+import (
+	"github.com/spf13/cobra"
+
+	"pathkeeper/daemon"
+)
+
+func daemonCommand(at *places) *cobra.Command {
+	return &cobra.Command{
+		Use: "daemon", Short: "Run the daemon in the foreground", Args: takes(0, 0, ""),
+		Long: `Run the daemon in the foreground, as systemd does. It refuses to start beside
+another manager of multipath maps, and with a configuration that has an error:
+nothing is touched then.`,
+		RunE: func(c *cobra.Command, _ []string) error {
+			return daemon.Run(c.Context(), daemon.Options{ConfigFile: at.configFile, ConfigDir: at.configDir, Version: version})
+		},
+	}
+}

@@ -1,0 +1,315 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"pathkeeper/configs"
+	"pathkeeper/engine"
+	"pathkeeper/policy"
+	"pathkeeper/rules"
+	"pathkeeper/scsi"
+	"pathkeeper/server"
+	"pathkeeper/statefile"
+	"pathkeeper/sysfs"
+	"pathkeeper/uevent"
+)
+
+func udevCommand(std streams) *cobra.Command {
+	c := &cobra.Command{Use: "udev", Short: "What the udev rules call", Args: cobra.ArbitraryArgs, RunE: subcommand}
+	c.AddCommand(&cobra.Command{
+		Use: "hook", Short: "Print the properties of the device of an event", Args: takes(0, 0, ""),
+		Long: `Print the properties of the block device that the environment names (DEVPATH or
+DEVNAME), as IMPORT{program} of a udev rule reads them: whether a disk is a path
+of a multipath map and why, or how a map can be used and who owns it. It decides
+as the daemon does and sends nothing to any device. With an error it prints
+nothing and exits 1: what was known of the device before stays.`,
+		RunE: func(*cobra.Command, []string) error {
+			if hookMain(systemHost(), os.Environ(), std) != exitDone {
+				return errors.New("the hook could not answer")
+			}
+			return nil
+		},
+	})
+	c.AddCommand(udevInstallCommand())
+	return c
+}
+
+// host says where the hook finds what it goes by.
+type host struct {
+	sys, udev, dev string
+	root           string // of the state files
+	mounts, swaps  string
+	config         configs.Paths
+	engine         engine.Files
+	socket         string   // who manages maps listens here
+	enabled        []string // patterns of links that have the daemon started at boot
+	lookup         func(text string, group bool) (number string, ok bool)
+	active         func(uuid string) int // paths that the kernel calls active
+}
+
+func systemHost() host {
+	files := engine.DefaultFiles()
+	socket := os.Getenv("MULTIPATH_SOCKET_NAME")
+	if socket == "" {
+		socket = server.MpathdSocket
+	}
+	return host{
+		sys: "/sys", udev: "/run/udev", dev: "/dev", root: "/", mounts: files.Mounts, swaps: files.Swaps,
+		config: configs.SystemPaths(), engine: files, socket: socket,
+		enabled: []string{
+			"/etc/systemd/system/*.wants/pathkeeper.service", "/run/systemd/system/*.wants/pathkeeper.service",
+			"/usr/lib/systemd/system/*.wants/pathkeeper.service", "/lib/systemd/system/*.wants/pathkeeper.service",
+		},
+		lookup: lookupID, active: activePaths,
+	}
+}
+
+// hookMain answers one event.
+func hookMain(h host, environ []string, std streams) int {
+	properties, err := hook(h, readEnvironment(environ))
+	if err != nil {
+		return report(std, "pathkeeper udev hook", err)
+	}
+	if _, err := io.WriteString(std.out, rules.Format(properties)); err != nil {
+		return exitError
+	}
+	return exitDone
+}
+
+// readEnvironment gives the event's properties, sorted by name as udev's database
+// has them.
+func readEnvironment(environ []string) uevent.Props {
+	var props uevent.Props
+	for _, e := range environ {
+		if key, value, ok := strings.Cut(e, "="); ok && key != "" {
+			props = append(props, uevent.KV{Key: key, Value: value})
+		}
+	}
+	slices.SortStableFunc(props, func(a, b uevent.KV) int { return strings.Compare(a.Key, b.Key) })
+	return props
+}
+
+func hook(h host, env uevent.Props) ([]rules.KV, error) {
+	name := env.Value("DEVPATH")
+	if name == "" {
+		name = strings.ReplaceAll(strings.TrimPrefix(env.Value("DEVNAME"), "/dev/"), "/", "!")
+	}
+	name = name[strings.LastIndexByte(name, '/')+1:]
+	if name == "" {
+		return nil, usageError{"neither DEVPATH nor DEVNAME is set: this is called by udev's rules"}
+	}
+	tree, err := sysfs.OpenRoot(h.sys)
+	if err != nil {
+		return nil, err
+	}
+	defer tree.Close()
+	disk, err := sysfs.ReadDisk(tree, name)
+	if err != nil {
+		return nil, err
+	}
+	cfg, _, err := configs.Load(h.config)
+	if err != nil {
+		return nil, err
+	}
+	compiled, problems := policy.Compile(cfg)
+	for _, p := range problems {
+		if p.Fatal {
+			return nil, fmt.Errorf("%s: %s", p.Origin, p.Text)
+		}
+	}
+	d := decider{host: h, tree: tree, rules: compiled, state: readState(h)}
+	if disk.DM.UUID != "" {
+		if !sysfs.IsMultipath(disk.DM.UUID) {
+			return nil, nil
+		}
+		return rules.MapProperties(d.mapFacts(disk, env)), nil
+	}
+	return rules.PathProperties(d.path(disk, env)), nil
+}
+
+// stateFiles is what the state files say.
+type stateFiles struct {
+	policy policy.State
+	wwids  statefile.WWIDs
+	failed []string
+}
+
+// readState reads the state files; one that cannot be read counts as empty, as it
+// does for the daemon.
+func readState(h host) stateFiles {
+	disk := statefile.NewDisk(h.root)
+	read := func(name string) []byte {
+		b, err := disk.Read(name)
+		if err != nil {
+			return nil
+		}
+		return b
+	}
+	var s stateFiles
+	bindings, _ := statefile.ParseBindings(read(h.engine.Bindings))
+	for _, b := range bindings.Lines() {
+		s.policy.Bindings = append(s.policy.Bindings, policy.Binding{Alias: b.Alias, WWID: b.WWID})
+	}
+	old, _ := statefile.ParseOldIDs(read(h.engine.OldIDs))
+	for _, o := range old.All() {
+		s.policy.OldIDs = append(s.policy.OldIDs, policy.OldID{Old: o.Old, Canonical: o.Canonical})
+	}
+	s.wwids, _ = statefile.ParseWWIDs(read(h.engine.WWIDs))
+	names, _ := disk.List(h.engine.FailedDir)
+	for _, n := range names {
+		s.failed = append(s.failed, statefile.FailedWWID(n))
+	}
+	return s
+}
+
+// decider has everything that a decision of the hook depends on.
+type decider struct {
+	host  host
+	tree  *sysfs.Root
+	rules *policy.Compiled
+	state stateFiles
+}
+
+// path decides about a disk.
+func (d *decider) path(disk sysfs.Disk, env uevent.Props) policy.Decision {
+	rec := d.record(disk, env)
+	mounts, swaps, problem := readUse(d.host)
+	facts := engine.FactsOf(disk, rec, mounts, swaps)
+	if problem != "" && facts.InUse == "" && facts.MemberOf == "" {
+		facts.InUse = problem
+	}
+	if t := env.Value("DEVTYPE"); t != "" {
+		facts.DevType = t
+	}
+	id := identify(disk, rec)
+	facts.TPGS = id.TPGS != 0
+	facts.NoDaemon = noDaemon(d.host)
+	for _, i := range id.IDs {
+		facts.InWWIDs = facts.InWWIDs || d.state.wwids.Has(i.Value)
+		facts.Failed = facts.Failed || slices.Contains(d.state.failed, i.Value)
+	}
+	facts.MapExists = d.mapExists(id)
+	dec := d.rules.Decide(id, facts, d.state.policy)
+	if dec.Claim == policy.ClaimMaybe {
+		// Only then it matters, and only then it is worth to read all the others.
+		if facts.OtherPaths = d.otherPaths(disk.Name, id); facts.OtherPaths > 0 {
+			dec = d.rules.Decide(id, facts, d.state.policy)
+		}
+	}
+	return dec
+}
+
+// identify goes by the kernel's cache: the hook sends nothing to any device.
+func identify(disk sysfs.Disk, rec uevent.Record) scsi.Identity {
+	if !disk.IsSCSI {
+		return scsi.Identity{Problem: "not a SCSI disk"}
+	}
+	return engine.CachedIdentity(disk, rec.Props.Value("ID_SERIAL"))
+}
+
+// record is what udev knows of a device: its database, and over that what the
+// event's rules have found up to now.
+func (d *decider) record(disk sysfs.Disk, env uevent.Props) uevent.Record {
+	var rec uevent.Record
+	b, err := os.ReadFile(filepath.Join(d.host.udev, uevent.RecordName(disk.Major, disk.Minor)))
+	if err == nil {
+		if r, err := uevent.ParseRecord(b); err == nil {
+			rec = r
+		}
+	}
+	for _, kv := range env {
+		// A name that comes twice counts once, with its last value.
+		rec.Props = slices.DeleteFunc(rec.Props, func(have uevent.KV) bool { return have.Key == kv.Key })
+		rec.Props = append(rec.Props, kv)
+	}
+	slices.SortStableFunc(rec.Props, func(a, b uevent.KV) int { return strings.Compare(a.Key, b.Key) })
+	return rec
+}
+
+func readUse(h host) (mounts []sysfs.Mount, swaps []sysfs.Swap, problem string) {
+	b, err := os.ReadFile(h.mounts)
+	if err == nil {
+		mounts, err = sysfs.ParseMountinfo(b)
+	}
+	if err != nil {
+		return nil, nil, "the mounts cannot be read, so it may be in use"
+	}
+	b, err = os.ReadFile(h.swaps)
+	if err == nil {
+		swaps, err = sysfs.ParseSwaps(b)
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return mounts, nil, "the swaps cannot be read, so it may be in use"
+	}
+	return mounts, swaps, ""
+}
+
+// noDaemon says why nobody will build maps, "" if somebody will: the daemon runs,
+// or systemd starts it.
+func noDaemon(h host) string {
+	if c, err := net.DialTimeout("unix", h.socket, time.Second); err == nil {
+		c.Close()
+		return ""
+	} else if !errors.Is(err, errRefused) && !errors.Is(err, fs.ErrNotExist) {
+		return "" // somebody is there, and too busy to answer
+	}
+	for _, pattern := range h.enabled {
+		if links, _ := filepath.Glob(pattern); len(links) > 0 {
+			return ""
+		}
+	}
+	return "the daemon does not run and is not enabled (`systemctl enable --now pathkeeper`)"
+}
+
+// mapExists looks for a map of the LUN under any of its ids.
+func (d *decider) mapExists(id scsi.Identity) bool {
+	names, err := sysfs.ListBlock(d.tree)
+	if err != nil {
+		return false
+	}
+	for _, n := range names {
+		if !strings.HasPrefix(n, "dm-") {
+			continue
+		}
+		b, err := d.tree.ReadAttr("block/"+n+"/dm/uuid", sysfs.MaxAttr)
+		if err != nil {
+			continue
+		}
+		if wwid, ok := strings.CutPrefix(strings.TrimSpace(string(b)), "mpath-"); ok {
+			if _, ours := id.Has(wwid); ours {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// otherPaths counts other disks of the same LUN.
+func (d *decider) otherPaths(name string, id scsi.Identity) int {
+	names, err := sysfs.ListBlock(d.tree)
+	if err != nil || id.WWID == "" {
+		return 0
+	}
+	n := 0
+	for _, other := range names {
+		if other == name || !strings.HasPrefix(other, "sd") {
+			continue
+		}
+		disk, err := sysfs.ReadDisk(d.tree, other)
+		if err == nil && identify(disk, d.record(disk, nil)).SameLUN(id) {
+			n++
+		}
+	}
+	return n
+}

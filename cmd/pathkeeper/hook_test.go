@@ -1,0 +1,235 @@
+package main
+
+import (
+	"bytes"
+	"encoding/hex"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"pathkeeper/configs"
+	"pathkeeper/engine"
+	"pathkeeper/rules"
+)
+
+const testWWID = "3600a0980000000000000000000000001"
+
+// fakeHost is a host with disks sda and sdb of one LUN, and its own /etc.
+type fakeHost struct {
+	t   *testing.T
+	dir string
+	host
+}
+
+func newFakeHost(t *testing.T) *fakeHost {
+	dir := t.TempDir()
+	at := func(name string) string { return filepath.Join(dir, name) }
+	h := &fakeHost{t: t, dir: dir, host: host{
+		sys: at("sys"), udev: at("run/udev"), dev: at("dev"), root: dir, mounts: at("mounts"), swaps: at("swaps"),
+		config: configs.Paths{Main: at("etc/multipath.conf"), Dir: at("etc/multipath/conf.d")},
+		engine: engine.DefaultFiles(), socket: at("s"), enabled: []string{at("wants/*.wants/pathkeeper.service")},
+		lookup: lookupID, active: func(string) int { return rules.Unknown },
+	}}
+	h.write("wants/sysinit.target.wants/pathkeeper.service", "")
+	h.write("mounts", "")
+	h.write("swaps", "Filename\tType\tSize\tUsed\tPriority\n")
+	h.write("etc/multipath.conf", "")
+	h.disk("sda", "8:0", "0:0:0:1")
+	h.disk("sdb", "8:16", "1:0:0:1")
+	return h
+}
+
+func (h *fakeHost) write(name, content string) {
+	h.t.Helper()
+	name = filepath.Join(h.dir, name)
+	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+		h.t.Fatal(err)
+	}
+	if err := os.WriteFile(name, []byte(content), 0o644); err != nil {
+		h.t.Fatal(err)
+	}
+}
+
+func (h *fakeHost) link(name, target string) {
+	h.t.Helper()
+	name = filepath.Join(h.dir, name)
+	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+		h.t.Fatal(err)
+	}
+	if err := os.Symlink(target, name); err != nil {
+		h.t.Fatal(err)
+	}
+}
+
+// disk adds a SCSI disk whose VPD page 0x83 bears testWWID.
+func (h *fakeHost) disk(name, dev, hctl string) {
+	scsiDir := "sys/devices/pci0/host" + hctl[:1] + "/target" + hctl[:5] + "/" + hctl
+	block := scsiDir + "/block/" + name
+	h.write(block+"/dev", dev+"\n")
+	h.write(block+"/size", "20971520\n")
+	h.write(block+"/ro", "0\n")
+	h.link(block+"/device", "../..")
+	h.link("sys/block/"+name, strings.TrimPrefix("../"+strings.TrimPrefix(block, "sys/"), "/"))
+	for _, d := range []string{"/holders", "/slaves"} {
+		if err := os.MkdirAll(filepath.Join(h.dir, block+d), 0o755); err != nil {
+			h.t.Fatal(err)
+		}
+	}
+	inquiry := make([]byte, 36)
+	inquiry[2], inquiry[3], inquiry[4] = 5, 2, 31
+	copy(inquiry[8:], "NETAPP  LUN C-Mode      9800")
+	naa, _ := hex.DecodeString(testWWID[1:])
+	page := append([]byte{0, 0x83, 0, 20, 1, 3, 0, 16}, naa...)
+	h.write(scsiDir+"/inquiry", string(inquiry))
+	h.write(scsiDir+"/vpd_pg83", string(page))
+	h.write(scsiDir+"/state", "running\n")
+	h.write(scsiDir+"/type", "0\n")
+}
+
+// dm adds a device-mapper device over others.
+func (h *fakeHost) dm(name, dev, uuid string, slaves ...string) {
+	block := "sys/devices/virtual/block/" + name
+	h.write(block+"/dev", dev+"\n")
+	h.write(block+"/size", "20971520\n")
+	h.write(block+"/dm/uuid", uuid+"\n")
+	h.write(block+"/dm/name", name+"-name\n")
+	h.write(block+"/dm/suspended", "0\n")
+	h.link("sys/block/"+name, "../devices/virtual/block/"+name)
+	for _, s := range slaves {
+		h.write(block+"/slaves/"+s, "")
+		h.write("sys/block/"+s+"/holders/"+name, "")
+	}
+}
+
+// event runs the hook and gives the properties that it prints.
+func (h *fakeHost) event(env ...string) (props map[string]string, code int, talk string) {
+	h.t.Helper()
+	var out, errs bytes.Buffer
+	code = hookMain(h.host, env, streams{&out, &errs})
+	props = map[string]string{}
+	for line := range strings.Lines(out.String()) {
+		key, value, ok := strings.Cut(strings.TrimSuffix(line, "\n"), "=")
+		if !ok || len(value) < 2 || value[0] != '"' || value[len(value)-1] != '"' {
+			h.t.Errorf("line %q", line)
+			continue
+		}
+		props[key] = value[1 : len(value)-1]
+	}
+	return props, code, errs.String()
+}
+
+func (h *fakeHost) sda() map[string]string {
+	h.t.Helper()
+	props, code, talk := h.event("ACTION=add", "DEVPATH=/devices/x/block/sda", "DEVNAME=/dev/sda", "DEVTYPE=disk", "SUBSYSTEM=block")
+	if code != exitDone || talk != "" {
+		h.t.Fatalf("exit %d: %s", code, talk)
+	}
+	return props
+}
+
+func TestHookPath(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		change func(*fakeHost)
+		claim  string
+		reason string
+	}{
+		{"unknown LUN", func(*fakeHost) {}, "0", "find_multipaths strict"},
+		{"greedy", func(h *fakeHost) { h.write("etc/multipath.conf", "defaults {\n find_multipaths greedy\n}\n") }, "1", "greedy"},
+		{"listed in wwids", func(h *fakeHost) { h.write("etc/multipath/wwids", "/"+testWWID+"/\n") }, "1", "wwids"},
+		{"named in the config", func(h *fakeHost) {
+			h.write("etc/multipath.conf", "multipaths {\n multipath {\n  wwid "+testWWID+"\n  alias ocr1\n }\n}\n")
+		}, "1", "multipaths section"},
+		{"nobody builds maps", func(h *fakeHost) {
+			h.write("etc/multipath/wwids", "/"+testWWID+"/\n")
+			os.RemoveAll(filepath.Join(h.dir, "wants"))
+		}, "0", "does not run and is not enabled"},
+		{"the daemon runs, not enabled", func(h *fakeHost) {
+			h.write("etc/multipath/wwids", "/"+testWWID+"/\n")
+			os.RemoveAll(filepath.Join(h.dir, "wants"))
+			l, err := net.Listen("unix", "@pathkeeper-hook-test")
+			if err != nil {
+				h.t.Fatal(err)
+			}
+			h.t.Cleanup(func() { l.Close() })
+			h.host.socket = "@pathkeeper-hook-test"
+		}, "1", "wwids"},
+		{"mounted", func(h *fakeHost) {
+			h.write("etc/multipath/wwids", "/"+testWWID+"/\n")
+			h.write("mounts", "22 1 8:0 / /data rw - ext4 /dev/sda rw\n")
+		}, "0", "/data"},
+		{"mounts unreadable", func(h *fakeHost) {
+			h.write("etc/multipath/wwids", "/"+testWWID+"/\n")
+			os.Remove(filepath.Join(h.dir, "mounts"))
+		}, "0", "cannot be read"},
+		{"its map could not be made", func(h *fakeHost) {
+			h.write("etc/multipath/wwids", "/"+testWWID+"/\n")
+			h.write("run/multipath/failed_wwids/"+testWWID, "")
+		}, "0", "failed_wwids"},
+		{"its LUN has a map", func(h *fakeHost) { h.dm("dm-0", "253:0", "mpath-"+testWWID, "sdb") }, "1", "has a map"},
+		{"it is a path of a map", func(h *fakeHost) { h.dm("dm-0", "253:0", "mpath-"+testWWID, "sda") }, "1", "path of a running map"},
+		{"blacklisted", func(h *fakeHost) {
+			h.write("etc/multipath/wwids", "/"+testWWID+"/\n")
+			h.write("etc/multipath.conf", "blacklist {\n devnode \"^sda\"\n}\n")
+		}, "0", "multipath.conf:2:"},
+		{"smart, two paths", func(h *fakeHost) { h.write("etc/multipath.conf", "defaults {\n find_multipaths smart\n}\n") }, "1", ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			h := newFakeHost(t)
+			c.change(h)
+			got := h.sda()
+			if got["DM_MULTIPATH_DEVICE_PATH"] != c.claim || !strings.Contains(got["PATHKEEPER_REASON"], c.reason) {
+				t.Errorf("%v, want %s because of %q", got, c.claim, c.reason)
+			}
+		})
+	}
+}
+
+func TestHookMap(t *testing.T) {
+	h := newFakeHost(t)
+	h.write("etc/multipath.conf", "multipaths {\n multipath {\n  wwid "+testWWID+"\n  alias ocr1\n  uid 54321\n  gid 503\n  mode 0660\n }\n}\n")
+	h.dm("dm-0", "253:0", "mpath-"+testWWID, "sda", "sdb")
+	h.dm("dm-1", "253:1", "part1-mpath-"+testWWID, "dm-0")
+	h.dm("dm-2", "253:2", "LVM-xyz", "dm-0")
+	h.dm("dm-3", "253:3", "mpath-3nobody")
+	want := map[string]string{"PATHKEEPER_UID": "54321", "PATHKEEPER_GID": "503", "PATHKEEPER_MODE": "0660"}
+	for name, ready := range map[string]string{"dm-0": "1", "dm-1": ""} {
+		got, code, talk := h.event("ACTION=change", "DEVPATH=/devices/virtual/block/"+name, "DM_NR_VALID_PATHS=2")
+		if code != exitDone || got["MPATH_DEVICE_READY"] != ready {
+			t.Errorf("%s: exit %d, %v, %s", name, code, got, talk)
+		}
+		for k, v := range want {
+			if got[k] != v {
+				t.Errorf("%s: %s=%q, want %q", name, k, got[k], v)
+			}
+		}
+	}
+	if got, code, _ := h.event("DEVPATH=/devices/virtual/block/dm-2"); code != exitDone || len(got) != 0 {
+		t.Errorf("another dm device: %d, %v", code, got)
+	}
+	if got, code, _ := h.event("DEVPATH=/devices/virtual/block/dm-3"); code != exitDone || got["PATHKEEPER_UID"] != "" || got["DM_SERIAL"] != "3nobody" {
+		t.Errorf("a map without paths: %d, %v", code, got)
+	}
+}
+
+// Where the hook cannot answer it prints nothing and exits 1.
+func TestHookFails(t *testing.T) {
+	h := newFakeHost(t)
+	for name, env := range map[string][]string{
+		"no environment": nil,
+		"no such disk":   {"DEVPATH=/devices/x/block/sdx"},
+		"no name":        {"DEVPATH=/devices/x/block/"},
+		"dots":           {"DEVPATH=/devices/x/block/.."},
+		"broken":         {"=", "DEVNAME", "DEVNAME=/dev/"},
+	} {
+		if got, code, talk := h.event(env...); code == exitDone || len(got) != 0 || strings.Count(talk, "\n") != 1 {
+			t.Errorf("%s: exit %d, %v, %q", name, code, got, talk)
+		}
+	}
+	h.write("etc/multipath.conf", "defaults {\n reservation_key nonsense\n}\n")
+	if got, code, talk := h.event("DEVPATH=/devices/x/block/sda"); code != exitError || len(got) != 0 || !strings.Contains(talk, "multipath.conf:2:") {
+		t.Errorf("broken config: exit %d, %v, %q", code, got, talk)
+	}
+}

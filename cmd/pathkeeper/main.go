@@ -1,0 +1,74 @@
+// Command pathkeeper is the daemon, the command line and the udev hook of
+// Pathkeeper. Called as multipath, multipathd or scsi_id it answers as they do.
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"pathkeeper/show"
+)
+
+// Exit codes of the native commands. The personalities keep those of the programs
+// that they stand for.
+const (
+	exitDone  = 0
+	exitError = 1 // it could not be done; standard error says why
+	exitUsage = 2 // the command line is wrong; nothing was done
+)
+
+// streams are a program's standard files.
+type streams struct {
+	out, err io.Writer
+}
+
+func main() { os.Exit(dispatch(os.Args, streams{os.Stdout, os.Stderr})) }
+
+// dispatch goes by the program's name, then by the udev hook: both must start in a
+// blink, so they come before the command tree is built.
+func dispatch(args []string, std streams) int {
+	name := "pathkeeper"
+	if len(args) > 0 {
+		name, args = filepath.Base(args[0]), args[1:]
+	}
+	switch name {
+	case "multipath":
+		return multipathMain(args, std)
+	case "multipathd", "mpathpersist", "kpartx":
+		fmt.Fprintf(std.err, "%s: not one of Pathkeeper's commands yet; `pathkeeper --help` shows what there is\n", name)
+		return exitError
+	case "scsi_id":
+		return scsiIDMain(args, std)
+	}
+	if len(args) == 2 && args[0] == "udev" && args[1] == "hook" {
+		return hookMain(systemHost(), os.Environ(), std)
+	}
+	return nativeMain(args, std)
+}
+
+// usageError is a mistake on the command line.
+type usageError struct{ text string }
+
+func (e usageError) Error() string { return e.text }
+
+func usagef(format string, args ...any) error { return usageError{fmt.Sprintf(format, args...)} }
+
+// report says on standard error what went wrong, in one line, and gives the exit
+// code for it.
+func report(std streams, name string, err error) int {
+	if err == nil {
+		return exitDone
+	}
+	text := strings.TrimSpace(err.Error())
+	lines := strings.FieldsFunc(text, func(r rune) bool { return r == '\n' || r == '\t' })
+	fmt.Fprintf(std.err, "%s: %s\n", name, show.Safe(strings.Join(lines, " ")))
+	var usage usageError
+	if errors.As(err, &usage) {
+		return exitUsage
+	}
+	return exitError
+}

@@ -1,0 +1,193 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"pathkeeper/dmmap/table"
+	"pathkeeper/mpath"
+	"pathkeeper/pathcheck"
+	"pathkeeper/policy"
+	"pathkeeper/scsi"
+	"pathkeeper/server"
+	"pathkeeper/show"
+)
+
+// fakeDaemon answers at a socket with one map and two disks.
+type fakeDaemon struct {
+	server.Hub
+	refuse string
+}
+
+func (f *fakeDaemon) Snapshot() mpath.Snapshot {
+	dev := table.DevNum{Major: 8, Minor: 16}
+	tab, _ := table.Parse("0 0 1 1 service-time 0 1 1 8:16 1")
+	st, _ := table.ParseStatus("2 0 0 0 1 1 A 0 1 2 8:16 A 0 0 1")
+	id := mpath.PathID{Dev: dev, Diskseq: 3}
+	return mpath.Snapshot{
+		Now: 9e9, Started: true,
+		Maps: []mpath.MapView{{
+			WWID: testWWID, Name: "ocr1", Known: true, Owner: mpath.Owner{UID: 54321, GID: 503, Mode: 0o660},
+			Truth: mpath.Truth{
+				Name: "ocr1", UUID: "mpath-" + testWWID, Dev: table.DevNum{Major: 253, Minor: 1048575}, Size: 10485760,
+				Target: "multipath", Live: true, Table: tab, Status: st,
+			},
+			Groups: []mpath.GroupView{{Number: 1, Selector: "service-time", Priority: 50, State: table.GroupActive, Current: true, Paths: []mpath.PathID{id}}},
+		}},
+		Paths: []mpath.PathView{{
+			ID: id, Name: "sdb", HCTL: "2:0:0:1", WWID: testWWID, Map: "ocr1", State: pathcheck.StateUp, DevState: "running",
+			Priority: 50, InTable: true, Seen: mpath.PathSeen{Identity: scsi.Identity{Vendor: "NETAPP", Model: "LUN"}},
+		}, {
+			Name: "sda", HCTL: "0:0:0:0", ID: mpath.PathID{Dev: table.DevNum{Major: 8}}, Priority: -1,
+			Decision: policy.Decision{Verdict: policy.VerdictReject, Reason: "in use: mounted on /"},
+		}},
+	}
+}
+
+func (f *fakeDaemon) Status() server.Status {
+	return server.Status{Version: version, PID: 1, State: "running"}
+}
+
+func (f *fakeDaemon) Reload(context.Context) (server.ReloadResult, error) {
+	if f.refuse != "" {
+		return server.ReloadResult{}, errors.New(f.refuse)
+	}
+	return server.ReloadResult{Warnings: []string{"/etc/multipath.conf:3:2: selector is path_selector today"}}, nil
+}
+
+func startFake(t *testing.T, f *fakeDaemon) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "pk")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	path := filepath.Join(dir, "run", "s")
+	a, err := server.New(f, server.Options{Path: path})
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan error, 1)
+	go func() { done <- a.Serve() }()
+	t.Cleanup(func() {
+		if err := errors.Join(a.Close(), <-done); err != nil {
+			t.Error(err)
+		}
+	})
+	return path
+}
+
+func runNative(args ...string) (out, talk string, code int) {
+	var o, e bytes.Buffer
+	code = nativeMain(args, streams{&o, &e})
+	return o.String(), e.String(), code
+}
+
+func TestShowFromDaemon(t *testing.T) {
+	socket := startFake(t, &fakeDaemon{})
+	const topology = "ocr1 (" + testWWID + ") dm-1048575 NETAPP,LUN\n" +
+		"size=5.0G features='0' hwhandler='0' wp=rw\n" +
+		"`-+- policy='service-time 0' prio=50 status=active\n" +
+		"  `- 2:0:0:1 sdb 8:16 active ready running\n"
+	for _, c := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"show", "topology"}, topology},
+		{[]string{"list", "topology", "ocr1"}, topology},
+		{[]string{"show", "topology", "/dev/sdb"}, topology},
+		{[]string{"show", "maps"}, "name sysfs      size paths state  queueing owner-wanted   owner wwid                              note\n" +
+			"ocr1 dm-1048575 5.0G 1/1   active off      54321:503,0660 -     3600a0980000000000000000000000001\n"},
+		{[]string{"show", "paths"}, "dev hctl    dev_t map  dm     checker device  prio note\nsdb 2:0:0:1 8:16  ocr1 active ready   running 50\n"},
+		{[]string{"show", "paths", "--all"}, "dev hctl    dev_t map    dm     checker device  prio note\n" +
+			"sda 0:0:0:0 8:0   (none) -      -       -       -    in use: mounted on /\n" +
+			"sdb 2:0:0:1 8:16  ocr1   active ready   running 50\n"},
+	} {
+		out, talk, code := runNative(append([]string{"--socket", socket}, c.args...)...)
+		if d := cmp.Diff(c.want, out); d != "" || talk != "" || code != exitDone {
+			t.Errorf("%v: exit %d, %q\n%s", c.args, code, talk, d)
+		}
+	}
+	for args, paths := range map[string]int{"show paths --json": 1, "show paths --json --all": 2} {
+		out, _, _ := runNative(append([]string{"--socket", socket}, strings.Fields(args)...)...)
+		var d show.Document
+		if err := json.Unmarshal([]byte(out), &d); err != nil || d.Paths == nil || len(*d.Paths) != paths {
+			t.Errorf("%s: %v %s", args, err, out)
+		}
+	}
+	_, talk, code := runNative("--socket", socket, "show", "maps", "nothing")
+	if code != exitError || strings.Count(talk, "\n") != 1 || !strings.Contains(talk, "no map and no path") {
+		t.Errorf("no such map: %d %q", code, talk)
+	}
+}
+
+func TestReloadCommand(t *testing.T) {
+	f := &fakeDaemon{}
+	socket := startFake(t, f)
+	out, talk, code := runNative("--socket", socket, "reload")
+	if os.Geteuid() != 0 {
+		if code != exitError || !strings.Contains(talk, "needs root") {
+			t.Errorf("%d %q", code, talk)
+		}
+		return
+	}
+	if out != "" || code != exitDone || talk != "/etc/multipath.conf:3:2: selector is path_selector today\n" {
+		t.Errorf("%d %q %q", code, out, talk)
+	}
+	f.refuse = "/etc/multipath.conf:7:3: no such keyword\nthe old one stays"
+	_, talk, code = runNative("--socket", socket, "reload")
+	if code != exitError || !strings.Contains(talk, "conf:7:3") || strings.Count(talk, "\n") != 1 {
+		t.Errorf("%d %q", code, talk)
+	}
+}
+
+func TestParseMultipath(t *testing.T) {
+	for in, want := range map[string]multipathOptions{
+		"-ll":             {lists: 2, level: 2},
+		"-l":              {lists: 1, level: 2},
+		"-l -l ocr1":      {lists: 2, level: 2, name: "ocr1"},
+		"-v1 -ll":         {lists: 2, level: 1},
+		"-llv1":           {lists: 2, level: 1},
+		"-llv 1 mpatha x": {lists: 2, level: 1, name: "mpatha"},
+		"-ll -- -odd":     {lists: 2, level: 2, name: "-odd"},
+		"-f x":            {level: 2, other: 'f', name: "x"},
+		"-p multibus -R3": {level: 2, other: 'p'},
+		"ocr1 -h":         {level: 2, help: true, name: "ocr1"},
+	} {
+		got, err := parseMultipath(strings.Fields(in))
+		if err != nil || got != want {
+			t.Errorf("%s: %+v %v, want %+v", in, got, err, want)
+		}
+	}
+}
+
+func TestParseScsiID(t *testing.T) {
+	for in, want := range map[string]scsiIDOptions{
+		"-g -u -s /block/sda":                         {device: "/dev/sda", whitelisted: true, underscores: true},
+		"--whitelisted --device=/dev/sda":             {device: "/dev/sda", whitelisted: true},
+		"--whitelisted --replace-whitespace /dev/sdb": {device: "/dev/sdb", whitelisted: true, underscores: true},
+		"-gxd /dev/sda":                               {device: "/dev/sda", whitelisted: true, export: true},
+		"-gud/dev/sda -p0x80":                         {device: "/dev/sda", whitelisted: true, underscores: true, page: scsi.ScsiIDPage80},
+		"-g --page-code pre-spc3-83 -s 4 /dev/sda":    {device: "/dev/sda", whitelisted: true, page: scsi.ScsiIDPreSPC3},
+		"-g -- /dev/sda":                              {device: "/dev/sda", whitelisted: true},
+		"-g -b /dev/sda":                              {device: "/dev/sda"},
+	} {
+		got, err := parseScsiID(strings.Fields(in))
+		if err != nil || got != want {
+			t.Errorf("%s: %+v %v, want %+v", in, got, err, want)
+		}
+	}
+	for _, in := range []string{"-s", "-s 5", "--device", "--export=1", "-q", "-p 1"} {
+		if o, err := parseScsiID(strings.Fields(in)); err == nil {
+			t.Errorf("%s: %+v", in, o)
+		}
+	}
+}

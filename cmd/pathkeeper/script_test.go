@@ -1,0 +1,19 @@
+package main
+
+import (
+	"os"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+func TestMain(m *testing.M) {
+	run := func() { os.Exit(dispatch(os.Args, streams{os.Stdout, os.Stderr})) }
+	testscript.Main(m, map[string]func(){"pathkeeper": run, "multipath": run, "multipathd": run, "scsi_id": run})
+}
+
+// What the program says to whoever calls it wrongly, or where nothing is there to
+// work on. None of it needs root.
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{Dir: "testdata/script"})
+}
