@@ -138,9 +138,15 @@ func (m *Mpathd) talk(c *client) {
 // lengthBytes is sizeof(size_t).
 const lengthBytes = strconv.IntSize / 8
 
+// timedReader is a connection as far as requests are read from it.
+type timedReader interface {
+	io.Reader
+	SetReadDeadline(time.Time) error
+}
+
 // readFrame reads a request: its length in the machine's own size_t, the closing
 // NUL counted, and the text. A length that cannot be is an error, and the end.
-func readFrame(c net.Conn) (string, error) {
+func readFrame(c timedReader) (string, error) {
 	var head [lengthBytes]byte
 	c.SetReadDeadline(time.Now().Add(mpathdIdle))
 	if _, err := io.ReadFull(c, head[:1]); err != nil {

@@ -60,7 +60,7 @@ type Map struct {
 	QueueExpired  bool     `json:"queue_expired"`      // it was, by no_path_retry
 	FailbackInS   *int64   `json:"failback_in_s"`      // null: none is due
 	OwnerWanted   Owner    `json:"owner_wanted"`       // what the configuration says
-	OwnerFound    *Owner   `json:"owner_found"`        // the node's, now; null: not looked at
+	OwnerFound    *Owner   `json:"owner_found"`        // the node's; null: not looked at
 	OwnerDiffers  bool     `json:"owner_differs"`      // found is not as wanted
 	OwnerDrift    *string  `json:"owner_drift"`        // the last drift that was put right
 	Adopted       bool     `json:"adopted"`            // it was there before the daemon
@@ -147,7 +147,7 @@ const (
 )
 
 // NewDocument makes the document of a snapshot. nodes are the maps' nodes as they
-// are now, nil if nobody looked.
+// are now; for a map without one the daemon's last look counts.
 func NewDocument(s mpath.Snapshot, what Section, nodes []mpath.NodeSeen) Document {
 	v := newView(s)
 	d := Document{Pathkeeper: DocumentVersion, Complete: s.Started}

@@ -154,6 +154,10 @@ func TestMaps(t *testing.T) {
 	wantText(t, `name   sysfs size paths state  queueing owner-wanted     owner    wwid                              note
 mpatha dm-3  10G  3/4+1 active 12s      54321:54322,0660 0:6,0660 3600a0980000000000000000000000001 adopted: differs (name), `+"`pathkeeper reload`"+` applies the configuration; owner differs from what is wanted; owner drifted before (found 0:6 0660)
 `, show.Maps(f.s, node))
+	m.Node = mpath.NodeSeen{Dev: m.Truth.Dev, UID: 54321, GID: 54322, Mode: 0o660}
+	if got := show.Maps(f.s, nil); !strings.Contains(got, " 54321:54322,0660 54321:54322,0660 ") || strings.Contains(got, "differs from what is wanted") {
+		t.Errorf("the daemon's last look does not count: %s", got)
+	}
 	m.Owner.UID = -1
 	m.Settings.UID = policy.Value[string]{V: "oracle", Origin: policy.Origin{File: "/etc/multipath.conf", Line: 9, Column: 5}}
 	if got := show.Maps(f.s, node); !strings.Contains(got, "uid oracle is not known here (/etc/multipath.conf:9:5)") {

@@ -13,7 +13,7 @@ import (
 // Maps prints one line per map: name, kernel name, size, paths that work of those
 // in the kernel's table, state, queueing, the owner that is wanted and the one
 // that its node has, WWID, and what is to be said. nodes are the nodes as they
-// are now; a map without one shows "-".
+// are now; for a map without one the daemon's last look counts, and "-" is none.
 func Maps(s mpath.Snapshot, nodes []mpath.NodeSeen) string {
 	v := newView(s)
 	var g grid
@@ -98,13 +98,15 @@ func foundOwner(m *mpath.MapView, nodes []mpath.NodeSeen) string {
 	return "-"
 }
 
+// nodeOf gives a map's node: as it is now if somebody looked, else as the daemon
+// saw it last.
 func nodeOf(m *mpath.MapView, nodes []mpath.NodeSeen) (mpath.NodeSeen, bool) {
 	for _, n := range nodes {
 		if m.Known && n.Dev == m.Truth.Dev {
 			return n, true
 		}
 	}
-	return mpath.NodeSeen{}, false
+	return m.Node, m.Known && m.Node.Dev == m.Truth.Dev
 }
 
 // drifts says whether a node is not as it is wanted.
