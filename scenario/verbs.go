@@ -64,7 +64,7 @@ func Verbs() []Verb {
 		{Name: "scsi_debug", Usage: "PARAMETER=VALUE...", Max: -1, Raw: true, Side: Lab, Help: "load scsi_debug with these parameters; gone at the teardown"},
 
 		// The product.
-		{Name: "config", Usage: "[from=FILE] <<END", Options: []string{"from"}, Body: MayBody, Help: "write /etc/multipath.conf; FILE is a path in the repository"},
+		{Name: "config", Usage: "[from=FILE] <<END", Options: []string{"from"}, Body: MayBody, Help: "write /etc/multipath.conf; FILE is a path in the repository; @wwid:LUN in the body stands for its WWID"},
 		{Name: "file", Usage: "PATH [from=FILE] [mode=0644] <<END", Min: 1, Max: 1, Options: []string{"from", "mode"}, Body: MayBody, Side: Lab, Help: "write a file in the guest"},
 		{Name: "daemon", Usage: "start|stop|restart|kill|pause|resume|reload [refuses=REGEXP] [exit=N] [within=D]", Min: 1, Max: 1, Choices: [][]string{daemonVerbs},
 			Options: []string{"refuses", "exit", within},

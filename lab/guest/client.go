@@ -39,6 +39,9 @@ const referenceSpawnMS = 20.0
 // believed.
 const maxFactor = 6.0
 
+// ErrHangs means that the guest's agent stopped answering.
+var ErrHangs = errors.New("the guest hangs")
+
 func newClient(conn net.Conn) *Client {
 	c := &Client{conn: conn, hello: make(chan wire.Hello, 1), waiting: map[uint64]chan wire.Response{}, factor: 1}
 	go c.read()
@@ -136,10 +139,13 @@ func (c *Client) ask(req wire.Request, limit time.Duration) (wire.Response, erro
 		}
 		return r, nil
 	case <-timer.C:
+		// An agent that does not answer within its own deadline and the grace
+		// will not answer the next request either: nobody should wait again.
 		c.mu.Lock()
 		delete(c.waiting, req.ID)
+		c.gone = fmt.Errorf("%w: no answer for %s", ErrHangs, (limit + c.Scale(grace)).Round(time.Second))
 		c.mu.Unlock()
-		return wire.Response{}, fmt.Errorf("the agent did not answer for %s: the guest hangs", (limit + c.Scale(grace)).Round(time.Second))
+		return wire.Response{}, c.gone
 	}
 }
 

@@ -27,13 +27,14 @@ func (s *session) run(c scenario.Command) error {
 
 var deviceWord = regexp.MustCompile(`@[\w.-]+:[\w.-]+`)
 
-// substitute replaces @LUN:PORT and @disk:NAME by the node that it has now:
-// sdX names move when devices come and go.
+// substitute replaces @LUN:PORT and @disk:NAME by the node that it has now (sdX
+// names move when devices come and go), @wwid:LUN by the LUN's WWID and
+// @store:LUN by the file that holds its blocks.
 func (s *session) substitute(texts []string) error {
 	var first error
 	for i := range texts {
 		texts[i] = deviceWord.ReplaceAllStringFunc(texts[i], func(word string) string {
-			node, err := s.device(strings.TrimPrefix(word[1:], "disk:"))
+			node, err := s.meaning(word[1:])
 			if err != nil && first == nil {
 				first = fmt.Errorf("%s: %w", word, err)
 			}
@@ -41,6 +42,24 @@ func (s *session) substitute(texts []string) error {
 		})
 	}
 	return first
+}
+
+func (s *session) meaning(word string) (string, error) {
+	what, name, _ := strings.Cut(word, ":")
+	switch what {
+	case "disk":
+		return s.device(name)
+	case "wwid", "store":
+		l, err := s.array.LUN(name)
+		if err != nil {
+			return "", err
+		}
+		if what == "wwid" {
+			return l.WWID(), nil
+		}
+		return l.File(), nil
+	}
+	return s.device(word)
 }
 
 // match runs argv and holds its end against the options exit, match and not.

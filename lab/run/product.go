@@ -229,7 +229,8 @@ func (s *session) expectLog(c scenario.Command) error {
 func (s *session) show(c scenario.Command) error {
 	argv := append([]string{binary, "show"}, c.Args...)
 	if !c.HasBody {
-		return s.match(c, argv, nil)
+		within := c.Duration("within", soon)
+		return s.eventually(within, 0, func() error { return s.match(c, argv, nil) })
 	}
 	return s.eventually(c.Duration("within", soon), 0, func() error {
 		out, err := s.guest.Run(20*time.Second, argv...)
@@ -267,6 +268,12 @@ func (s *session) put(path string, mode uint32, c scenario.Command) error {
 		if data, err = os.ReadFile(filepath.Join(s.opts.Root, from)); err != nil {
 			return err
 		}
+	} else {
+		text := []string{c.Body}
+		if err := s.substitute(text); err != nil {
+			return err
+		}
+		data = []byte(text[0])
 	}
 	if _, known := s.files[path]; !known {
 		before, err := s.guest.ReadFile(path)
