@@ -99,6 +99,9 @@ func (mc *Machine) takeCheck(e CheckDone) {
 		p.interval = min(p.interval*2, most)
 	}
 	p.nextCheck = mc.now.After(p.interval)
+	if p.again {
+		p.again, p.nextCheck = false, mc.now
+	}
 	if m := mc.mapOf(p.wwid); m != nil {
 		m.touched = true
 	}
@@ -129,14 +132,18 @@ func (mc *Machine) setState(p *path, st pathcheck.State, msg string) (changed bo
 }
 
 // prioritiesChanged makes the other paths of the map tell their priorities too:
-// an ALUA state rarely moves alone.
+// an ALUA state rarely moves alone, and a map is not regrouped by half of them.
 func (mc *Machine) prioritiesChanged(p *path) {
+	if m := mc.mapOf(p.wwid); m != nil {
+		m.prioAt = mc.now
+	}
 	for _, q := range mc.paths {
-		if q != p && q.wwid == p.wwid && q.checkSeq == 0 && q.nextCheck > mc.now {
-			// Not the ones that were asked after this one: they know already.
-			if q.checkedAt < p.checkAsked {
-				mc.checkNow(q)
-			}
+		switch {
+		case q == p || q.wwid != p.wwid || !q.up():
+		case q.checkSeq != 0:
+			q.again = true
+		default:
+			mc.checkNow(q)
 		}
 	}
 }

@@ -16,8 +16,9 @@ const switchPause = 10 * Second
 // group now. Deferred failback waits from the first moment it is wanted.
 func (mc *Machine) mayFailBack(m *mmap, ps []*path) bool {
 	for _, p := range ps {
-		// Priorities that are about to be known decide, not half of them.
-		if p.checkSeq != 0 && !p.stuck && p.checkAsked == mc.now {
+		// All priorities decide, not half of them: those that changed just now
+		// and those that nobody has asked since.
+		if p.up() && !p.stuck && p.answeredFor < m.prioAt && p.checkedAt != m.prioAt {
 			return false
 		}
 	}

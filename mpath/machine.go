@@ -169,13 +169,35 @@ func (mc *Machine) settle() {
 		mc.dueCheck(p)
 	}
 	if mc.started {
-		for _, m := range mc.maps {
+		for _, m := range mc.inOrder() {
 			mc.settleMap(m)
 		}
 	}
 	mc.saveNames()
 	mc.saveWWIDs()
 	mc.saveDeadlines()
+}
+
+// inOrder gives the maps that have something to do, in the order of their first
+// paths: the first disk of a host gets the first free name.
+func (mc *Machine) inOrder() []*mmap {
+	var out []*mmap
+	first := map[string]PathID{}
+	for _, m := range mc.maps {
+		if m.pending(mc.now) {
+			out = append(out, m)
+		}
+	}
+	if len(out) < 2 {
+		return out
+	}
+	for _, p := range mc.paths { // by device number
+		if _, ok := first[p.wwid]; !ok && p.wwid != "" {
+			first[p.wwid] = p.id
+		}
+	}
+	slices.SortStableFunc(out, func(a, b *mmap) int { return first[a.wwid].compare(first[b.wwid]) })
+	return out
 }
 
 // noteStarted opens the gate for changes when the first picture is complete:
@@ -198,6 +220,15 @@ func (mc *Machine) noteStarted() {
 	mc.started = true
 	for _, m := range mc.maps {
 		mc.adopt(m)
+		m.touched = true
+	}
+	// Of several new LUNs the first disk gets the first free name, whoever
+	// answers first.
+	for _, m := range mc.inOrder() {
+		if ps := mc.pathsOf(m); !m.known && len(ps) > 0 {
+			mc.chooseSettings(m, ps)
+			mc.pickName(m)
+		}
 	}
 }
 

@@ -58,6 +58,7 @@ type mmap struct {
 
 	queue      queueState
 	failbackAt Instant
+	prioAt     Instant // last change of a path's priority
 	switchedAt Instant
 	suspNoted  bool
 	ourSuspend bool // we suspended it; we must resume it

@@ -41,6 +41,7 @@ type path struct {
 	// The schedule. At most one check is in flight.
 	checkSeq   uint64
 	checkAsked Instant
+	again      bool // ask once more when the check in flight has ended
 	stuck      bool // the check in flight is overdue; counts as down
 	interval   Span
 	nextCheck  Instant

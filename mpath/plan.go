@@ -14,8 +14,7 @@ import (
 // settleMap brings one map one step nearer to what is wanted. It asks at most
 // one question; its answer brings the next step.
 func (mc *Machine) settleMap(m *mmap) {
-	due := func(t Instant) bool { return t != 0 && mc.now >= t }
-	if !m.touched && !due(m.retryAt) && !due(m.failbackAt) && !due(m.holdUntil) && !due(m.queue.at) {
+	if !m.pending(mc.now) {
 		return
 	}
 	m.touched = false
@@ -53,6 +52,12 @@ func (mc *Machine) settleMap(m *mmap) {
 		mc.chooseName(m)
 	}
 	_ = mc.planPaths(m, ps) || mc.planRemove(m, ps) || mc.planLoad(m, ps) || mc.planQueue(m) || mc.planSwitch(m, ps) || mc.planRename(m)
+}
+
+// pending says whether a map has to be looked at now.
+func (m *mmap) pending(now Instant) bool {
+	due := func(t Instant) bool { return t != 0 && now >= t }
+	return m.touched || due(m.retryAt) || due(m.failbackAt) || due(m.holdUntil) || due(m.queue.at) && !m.queue.expired
 }
 
 // ask notes the one open question of a map.

@@ -73,8 +73,9 @@ func (s *session) startIO(c scenario.Command) error {
 	if err := s.guest.Do(wire.Step{Mkdir: ioDir}); err != nil {
 		return err
 	}
-	real, err := s.resolve(device)
-	if err != nil {
+	// The kernel has a map a moment before udevd has made its link.
+	var real string
+	if err := s.eventually(soon, 0, func() (err error) { real, err = s.resolve(device); return err }); err != nil {
 		return err
 	}
 	for disk, hctl := range s.diskAddr {
@@ -211,6 +212,11 @@ func (s *session) probe(c scenario.Command) error {
 		var err error
 		if p.Path, err = s.device(c.Args[2]); err != nil {
 			return err
+		}
+		if strings.HasPrefix(p.Path, "/dev/mapper/") {
+			if err := s.eventually(soon, 0, func() error { _, err := s.resolve(p.Path); return err }); err != nil {
+				return err
+			}
 		}
 	}
 	if p.Write && p.Stamp == "" {
