@@ -73,7 +73,9 @@ func (s *server) handle(req wire.Request) {
 		}
 	}
 	if err := s.answer(resp); err != nil {
+		// Too large a frame, for one: the host must hear of it.
 		fmt.Fprintln(os.Stderr, "lab agent: answer:", err)
+		s.answer(wire.Response{ID: req.ID, Err: err.Error()})
 	}
 }
 

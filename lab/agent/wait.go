@@ -3,10 +3,10 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"regexp"
-	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -70,14 +70,13 @@ func check(w wire.Wait, re *regexp.Regexp) ([]byte, bool, error) {
 		text = append(exit.Stdout, exit.Stderr...)
 		plain = exit.Code == 0
 	} else {
-		var err error
-		text, err = os.ReadFile(w.File)
+		_, err := os.Stat(w.File)
 		plain = err == nil
-		if err != nil && !errors.Is(err, fs.ErrNotExist) && !strings.Contains(err.Error(), "no such device") && !exists(w.File) {
-			return nil, false, err
-		}
-		if exists(w.File) {
-			plain = true
+		// A device is waited for, never read.
+		if re != nil && plain {
+			if text, err = readStart(w.File); err != nil {
+				return nil, false, err
+			}
 		}
 	}
 	if re == nil {
@@ -86,7 +85,23 @@ func check(w wire.Wait, re *regexp.Regexp) ([]byte, bool, error) {
 	return text, re.Match(text) != w.Not, nil
 }
 
-func exists(name string) bool {
-	_, err := os.Stat(name)
-	return err == nil
+// readStart reads a file's first MiB; a file that goes meanwhile is empty, as
+// sysfs's do.
+func readStart(name string) ([]byte, error) {
+	f, err := os.Open(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s is no regular file: its content cannot be waited for (%v)", name, err)
+	}
+	text, err := io.ReadAll(io.LimitReader(f, 1<<20))
+	if errors.Is(err, unix.ENODEV) || errors.Is(err, unix.ENXIO) {
+		return nil, nil
+	}
+	return text, err
 }

@@ -20,13 +20,10 @@ type cpuLocks struct {
 	files []*os.File
 }
 
-// takeCPUs waits for want CPUs (0: two, or what the host has). Waiting goes
+// takeCPUs waits for want CPUs, or for all where the host has fewer. Waiting goes
 // through one gate, so that two guests never hold half of what each needs.
 func takeCPUs(ctx context.Context, want int, talk io.Writer) (*cpuLocks, error) {
 	have := runtime.NumCPU()
-	if want <= 0 {
-		want = 2
-	}
 	want = min(want, have)
 	dir := filepath.Join(os.TempDir(), "pathkeeper-lab-cpus")
 	if err := os.MkdirAll(dir, 0o777); err != nil {

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -40,7 +41,7 @@ type Disk struct {
 type Config struct {
 	Image  image.Image
 	Boot   Boot
-	CPUs   int           // 0: two, or one where the host has one
+	CPUs   int           // 0: two under KVM, one under TCG (see wantedCPUs)
 	Memory int           // MiB, 0: 1024
 	Disks  []Disk        // AHCI, in order
 	Files  []Inject      // copied over the root before PID 1 starts
@@ -85,16 +86,20 @@ func Start(ctx context.Context, c Config) (*Guest, error) {
 	if c.Limit == 0 {
 		c.Limit = 90 * time.Second
 	}
-	cpus, err := takeCPUs(ctx, c.CPUs, c.Talk)
+	accel := c.Accel
+	if accel == "" {
+		var err error
+		if accel, err = PickAccel(ctx, c.Image, c.Talk); err != nil {
+			return nil, err
+		}
+	}
+	want, err := wantedCPUs(c, accel)
 	if err != nil {
 		return nil, err
 	}
-	accel := c.Accel
-	if accel == "" {
-		if accel, err = PickAccel(ctx, c.Image, c.Talk); err != nil {
-			cpus.release()
-			return nil, err
-		}
+	cpus, err := takeCPUs(ctx, want, c.Talk)
+	if err != nil {
+		return nil, err
 	}
 	g, err := start(ctx, c, accel, cpus.count)
 	if err != nil {
@@ -103,6 +108,27 @@ func Start(ctx context.Context, c Config) (*Guest, error) {
 	}
 	g.cpus = cpus
 	return g, nil
+}
+
+// wantedCPUs is how many CPUs a guest gets: PATHKEEPER_LAB_CPUS, or two under KVM
+// and one under TCG. QEMU 7.2's emulation with a thread for each CPU was seen to
+// hang one of them for ever when the kernel patched a jump that it was running
+// (static keys do that all the time): one boot of about twenty on a busy host.
+func wantedCPUs(c Config, accel Accel) (int, error) {
+	if c.CPUs > 0 {
+		return c.CPUs, nil
+	}
+	if text := os.Getenv("PATHKEEPER_LAB_CPUS"); text != "" {
+		n, err := strconv.Atoi(text)
+		if err != nil || n < 1 {
+			return 0, fmt.Errorf("PATHKEEPER_LAB_CPUS=%q is no number of CPUs", text)
+		}
+		return n, nil
+	}
+	if accel == KVM {
+		return 2, nil
+	}
+	return 1, nil
 }
 
 // start boots without asking for the accelerator or for CPUs.

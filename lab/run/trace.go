@@ -42,7 +42,13 @@ func probes() []string {
 
 // traceSteps arm the probes in a fresh guest.
 func traceSteps() []wire.Step {
-	steps := []wire.Step{write(tracing+"/buffer_size_kb", "4096")}
+	steps := []wire.Step{
+		write(tracing+"/buffer_size_kb", "4096"),
+		// Recording command names would patch a jump in the scheduler while it
+		// runs, and QEMU's multi-threaded emulation can hang a CPU on that.
+		write(tracing+"/options/record-cmd", "0"),
+		write(tracing+"/options/record-tgid", "0"),
+	}
 	for _, p := range probes() {
 		steps = append(steps, wire.Step{Write: tracing + "/kprobe_events", Data: []byte(p + "\n"), Append: true})
 	}
