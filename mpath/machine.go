@@ -44,6 +44,8 @@ type Machine struct {
 	maps  []*mmap  // by the WWID of the map's UUID
 	other []MapRef // dm devices that are not ours, by name: their names are taken
 
+	nodes []NodeSeen // of maps that are not known yet
+
 	odd []oddDevice // block devices that could not be identified at all, by name
 
 	looks   []look // devices to identify: at most one open question each

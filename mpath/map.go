@@ -31,6 +31,7 @@ type mmap struct {
 	nameNew   bool // its line in the bindings is not known to be durable
 	owner     Owner
 	node      NodeSeen
+	nodeDue   bool   // node was seen when nobody could say yet whose it shall be
 	drift     string // owner or mode found different, and what was done
 
 	// Ask: at most one action in flight.
@@ -195,6 +196,12 @@ func (mc *Machine) takeMap(e MapRead) {
 func (mc *Machine) takeTruth(m *mmap, t Truth) {
 	first := !m.known
 	m.known, m.have, m.haveAt = true, t, mc.now
+	mc.nodes = slices.DeleteFunc(mc.nodes, func(n NodeSeen) bool {
+		if n.Dev == t.Dev {
+			m.node, m.nodeDue = n, true
+		}
+		return n.Dev == t.Dev
+	})
 	m.touched = true
 	m.removed = false
 	if t.Target != "multipath" && t.Live {
@@ -340,13 +347,17 @@ func resolveID(text string, names []NameID) (uint32, bool) {
 	return uint32(n), true
 }
 
-// takeNode compares a map's node with what is wanted and puts it right.
+// maxNodes bounds how many nodes are remembered whose maps are not known yet.
+const maxNodes = 4096
+
+// takeNode compares a map's node with what is wanted and puts it right. A node
+// that is seen before its map is known or its settings are chosen waits for that.
 func (mc *Machine) takeNode(e NodeSeen) {
 	for _, m := range mc.maps {
 		if !m.known || m.have.Dev != e.Dev {
 			continue
 		}
-		m.node = e
+		m.node, m.nodeDue = e, !m.settingOK
 		want := m.owner
 		if !want.Set() || mc.stopping {
 			return
@@ -358,6 +369,10 @@ func (mc *Machine) takeNode(e NodeSeen) {
 		mc.note(LevelInfo, m.label(), fmt.Sprintf("its node is %d:%d %04o, the configuration wants %s: applied", e.UID, e.GID, e.Mode, want))
 		mc.act(SetOwner{Seq: mc.nextSeq(), Dev: e.Dev, Owner: want, Reason: m.drift})
 		return
+	}
+	mc.nodes = slices.DeleteFunc(mc.nodes, func(n NodeSeen) bool { return n.Dev == e.Dev })
+	if len(mc.nodes) < maxNodes {
+		mc.nodes = append(mc.nodes, e)
 	}
 }
 

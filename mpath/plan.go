@@ -20,6 +20,9 @@ func (mc *Machine) settleMap(m *mmap) {
 	m.touched = false
 	ps := mc.pathsOf(m)
 	mc.chooseSettings(m, ps)
+	if m.nodeDue && m.known && m.settingOK {
+		mc.takeNode(m.node)
+	}
 	if !m.known && len(ps) == 0 {
 		if m.ask == 0 && m.read == 0 {
 			mc.dropMap(m)
