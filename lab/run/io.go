@@ -78,12 +78,6 @@ func (s *session) startIO(c scenario.Command) error {
 	if err := s.eventually(soon, 0, func() (err error) { real, err = s.resolve(device); return err }); err != nil {
 		return err
 	}
-	for disk, hctl := range s.diskAddr {
-		_ = disk
-		if node, _ := s.nodes(); "/dev/"+node[hctl] == real {
-			s.diskBusy = true
-		}
-	}
 	if _, err := s.guest.Start("io-"+name, ioDir+"/"+name+".log", "fio", "--name="+name, "--filename="+real, "--rw=randwrite", "--bs=4k",
 		"--ioengine=libaio", "--iodepth=4", "--direct=1", "--size="+size, "--rate_iops="+rate, "--time_based", "--runtime=7200",
 		"--verify=crc32c", "--verify_backlog=16", "--verify_fatal=1", "--do_verify=1", "--randrepeat=0", "--allow_file_create=0",
@@ -224,7 +218,7 @@ func (s *session) probe(c scenario.Command) error {
 	}
 	if text := c.Options["offset"]; text != "" {
 		var err error
-		if p.Offset, err = scenario.Size(text); err != nil && text != "0" {
+		if p.Offset, err = scenario.Size(text); err != nil {
 			return err
 		}
 	}

@@ -28,7 +28,6 @@ type session struct {
 	address  map[string]string // "lun port" -> SCSI address without the LUN's number, H:C:T
 	disks    []bootDisk
 	diskAddr map[string]string // boot disk's name -> H:C:T:L
-	diskBusy bool              // a boot disk was written: wipe it at the teardown
 
 	labels map[string]string // "8:0" -> port or disk, as last seen
 	maps   map[string]string // "253:0" -> map name, as last seen
@@ -83,7 +82,6 @@ func (s *session) forget() {
 	s.probes = map[string]bool{}
 	s.files = map[string][]byte{}
 	s.order = nil
-	s.diskBusy = false
 }
 
 // table binds every verb that the lab knows; a test holds it against

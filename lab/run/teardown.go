@@ -131,8 +131,7 @@ func (s *session) removeMaps() error {
 	return err
 }
 
-// restoreDisks brings unplugged boot disks back, and wipes them if a scenario
-// wrote to them.
+// restoreDisks brings unplugged boot disks back and wipes them.
 func (s *session) restoreDisks() error {
 	for _, d := range s.disks {
 		hctl := s.diskAddr[d.Name]
@@ -151,10 +150,8 @@ func (s *session) restoreDisks() error {
 				return err
 			}
 		}
-		if s.diskBusy {
-			if err := s.sh(30*time.Second, "blkdiscard /dev/$(ls /sys/bus/scsi/devices/"+hctl+"/block)"); err != nil {
-				return err
-			}
+		if err := s.sh(30*time.Second, "blkdiscard -f /dev/$(ls /sys/bus/scsi/devices/"+hctl+"/block)"); err != nil {
+			return err
 		}
 	}
 	return nil
