@@ -91,7 +91,7 @@ func (id *identification) askDevice() Step {
 	}
 	q := inquirer{device: id.disk.Name, sg: id.disk.SCSI.SG, host: id.disk.SCSI.Host, timeoutMS: identifyTimeoutMS}
 	return q.read(func(raw scsi.Raw, problem string) Step {
-		raw.UdevSerial = id.udevSerial()
+		raw.UdevSerial = ownSerial(raw, id.udevSerial())
 		if problem != "" {
 			ident := id.cached()
 			if ident.WWID == "" {
@@ -112,7 +112,27 @@ func (id *identification) cached() scsi.Identity { return CachedIdentity(id.disk
 // udev hook and commands that must not touch a device use it.
 func CachedIdentity(d sysfs.Disk, udevSerial string) scsi.Identity {
 	s := d.SCSI
-	return scsi.Identify(scsi.Raw{Inquiry: s.Inquiry, VPD00: s.VPD00, VPD80: s.VPD80, VPD83: s.VPD83, UdevSerial: udevSerial})
+	raw := scsi.Raw{Inquiry: s.Inquiry, VPD00: s.VPD00, VPD80: s.VPD80, VPD83: s.VPD83}
+	raw.UdevSerial = ownSerial(raw, udevSerial)
+	return scsi.Identify(raw)
+}
+
+// ownSerial takes udev's serial for an id only where it adds one: ata_id's form,
+// of a disk behind libata, and only if it bears the serial number that the
+// device tells itself. Of every other disk udev has what scsi_id made of the
+// pages that we read, or made of those of the LUN that was here before: taken
+// for an id of this one, it would make a stranger bear the name of the LUN that
+// it has replaced.
+func ownSerial(raw scsi.Raw, udevSerial string) string {
+	inq, err := scsi.DecodeInquiry(raw.Inquiry)
+	if err != nil || inq.VendorField != "ATA     " {
+		return ""
+	}
+	serial, err := scsi.DecodeVPD80(raw.VPD80)
+	if serial = strings.TrimSpace(serial); err != nil || serial == "" || !strings.Contains(udevSerial, strings.Join(strings.Fields(serial), "_")) {
+		return ""
+	}
+	return udevSerial
 }
 
 func (id *identification) end(ident scsi.Identity, fresh bool) Step {
