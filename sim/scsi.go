@@ -228,16 +228,23 @@ func (l *LUN) vpd83(d *Disk) []byte {
 	if l.Vendor == "ATA" {
 		add(0x02, 0x00, []byte(padded(l.Serial, 20)))
 		add(0x02, 0x01, []byte("ATA     "+padded(l.Product, 40)+padded(l.Serial, 20)))
+		if l.NAA != "" {
+			add(0x01, 0x03, l.naa())
+		}
 		return page(0x83, b)
 	}
-	naa, err := hex.DecodeString(l.NAA)
-	if err != nil {
-		panic("sim: NAA of " + l.Name + ": " + err.Error())
-	}
-	add(0x01, 0x03, naa)
+	add(0x01, 0x03, l.naa())
 	add(0x01, 0x14, []byte{0, 0, byte(d.Port >> 8), byte(d.Port)})
 	if l.TPGS != 0 {
 		add(0x01, 0x15, []byte{0, 0, byte(d.TPG >> 8), byte(d.TPG)})
 	}
 	return page(0x83, b)
+}
+
+func (l *LUN) naa() []byte {
+	b, err := hex.DecodeString(l.NAA)
+	if err != nil {
+		panic("sim: NAA of " + l.Name + ": " + err.Error())
+	}
+	return b
 }
