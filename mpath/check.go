@@ -127,6 +127,9 @@ func (mc *Machine) setState(p *path, st pathcheck.State, msg string) (changed bo
 		mc.note(LevelWarning, label, fmt.Sprintf("path %s (%s) is %s: %s", p.seen.Name, p.id.Dev, st.Shown(), msg))
 	} else if p.up() && from != pathcheck.StateUnknown {
 		mc.note(LevelNotice, label, fmt.Sprintf("path %s (%s) is %s again", p.seen.Name, p.id.Dev, st.Shown()))
+		// What the other paths said while this one was away may be old: a group
+		// made of old and new priorities would be activated as a whole.
+		mc.prioritiesChanged(p)
 	}
 	return true
 }

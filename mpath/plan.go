@@ -340,6 +340,7 @@ func (mc *Machine) planLoad(m *mmap, ps []*path) bool {
 	lay := mc.layout(m, load)
 	t := mc.tableOf(m, lay)
 	m.retryAt = 0
+	mc.note(LevelNotice, m.label(), "gets a new table: "+strings.Join(why, "; "))
 	mc.ask(m, "load", LoadMap{
 		Seq: mc.nextSeq(), WWID: m.wwid, Name: m.have.Name, Size: size, Table: t, ReadOnly: ro || m.have.ReadOnly && !m.settingOK,
 		NoKpartx: m.settings.SkipKpartx.V, Paths: refs(load), Fail: downOf(load), Reason: strings.Join(why, "; "),
