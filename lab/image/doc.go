@@ -23,9 +23,9 @@ import (
 	"strings"
 )
 
-// recipe counts the changes to what build does to the root beyond installing
-// packages: a new number means a new image.
-const recipe = "5"
+// recipe counts the changes to what build does to the root beyond the lists and
+// files that key hashes anyway: a new number means a new image.
+const recipe = "6"
 
 //go:embed packages.txt
 var packageList string
@@ -66,7 +66,9 @@ func CacheDir() (string, error) {
 
 // key names an image by what decides its content.
 func key() string {
-	sum := sha256.Sum256([]byte(recipe + "\n" + suite + "\n" + strings.Join(Packages(), "\n")))
+	sum := sha256.Sum256([]byte(fmt.Sprintf("%q", []any{
+		recipe, suite, Packages(), earlyModules, prunedModules, maskedUnits, labTarget, agentService, denied,
+	})))
 	return hex.EncodeToString(sum[:6])
 }
 
