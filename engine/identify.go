@@ -21,6 +21,9 @@ const unitAttentionTries = 4
 
 func (e *Engine) scan(a mpath.Scan) Step {
 	return ask(Ask{Kind: KindScan}, func(r Answer) Step {
+		if r.Errno != 0 {
+			return done(mpath.Scanned{Seq: a.Seq, Bad: describe("listing the block devices", "sysfs", r)})
+		}
 		return done(mpath.Scanned{Seq: a.Seq, Disks: r.Disks})
 	})
 }

@@ -7,6 +7,7 @@ import (
 	"pathkeeper/dmmap"
 	"pathkeeper/dmmap/table"
 	"pathkeeper/mpath"
+	"pathkeeper/statefile"
 )
 
 // encoder is a typed device-mapper call.
@@ -184,6 +185,9 @@ type changing struct {
 	uuid table.UUID
 	name table.Name
 	held []uint64 // devices held open
+
+	loading   string // the file that says a table is being exchanged
+	announced bool   // it is there
 }
 
 func startChange(seq uint64, wwid, name string) (*changing, error) {
@@ -205,7 +209,9 @@ func (c *changing) ref() dmmap.Ref { return dmmap.ByUUID(c.uuid) }
 func (c *changing) fail(errno mpath.Errno, detail string) Step {
 	return c.release(func() Step {
 		return truth(c.ref(), func(t mpath.Truth, e mpath.Errno, _ string) Step {
-			return done(mpath.ActionDone{Seq: c.seq, Errno: errno, Detail: detail, HasTruth: e == mpath.ErrnoNone, Truth: t})
+			return c.withdraw(e != mpath.ErrnoNone || t.Suspended, func() Step {
+				return done(mpath.ActionDone{Seq: c.seq, Errno: errno, Detail: detail, HasTruth: e == mpath.ErrnoNone, Truth: t})
+			})
 		})
 	})
 }
@@ -213,10 +219,12 @@ func (c *changing) fail(errno mpath.Errno, detail string) Step {
 func (c *changing) succeed() Step {
 	return c.release(func() Step {
 		return truth(c.ref(), func(t mpath.Truth, e mpath.Errno, bad string) Step {
-			if e != mpath.ErrnoNone {
-				return done(mpath.ActionDone{Seq: c.seq, Errno: e, Detail: "done, but its state cannot be read: " + bad})
-			}
-			return done(mpath.ActionDone{Seq: c.seq, HasTruth: true, Truth: t})
+			return c.withdraw(false, func() Step {
+				if e != mpath.ErrnoNone {
+					return done(mpath.ActionDone{Seq: c.seq, Errno: e, Detail: "done, but its state cannot be read: " + bad})
+				}
+				return done(mpath.ActionDone{Seq: c.seq, HasTruth: true, Truth: t})
+			})
 		})
 	})
 }
@@ -328,12 +336,13 @@ func (e *Engine) loadMap(a mpath.LoadMap) Step {
 	if err != nil {
 		return done(mpath.ActionDone{Seq: a.Seq, Errno: mpath.ErrnoInvalid, Detail: err.Error()})
 	}
+	c.loading = e.loadingFile(a.WWID)
 	return c.hold(a.Paths, false, func() Step {
 		return c.load(a.Size, a.Table, a.ReadOnly, func(r Answer, bad string) Step {
 			if bad != "" {
 				return c.fail(errnoOf(r.Errno), bad)
 			}
-			return c.swap(a, 2)
+			return c.announce(func() Step { return c.swap(a, 2) })
 		})
 	})
 }
@@ -360,12 +369,39 @@ func (c *changing) swap(a mpath.LoadMap, tries int) Step {
 	})
 }
 
+// announce leaves word for the next process that a table is being exchanged: if
+// that process finds the map suspended, it was us, and it may resume it. The word
+// is below /run; where it cannot be written the load goes on without it.
+func (c *changing) announce(then func() Step) Step {
+	return ask(Ask{Kind: KindWriteFile, Path: c.loading, Mode: statefile.ModePrivate}, func(r Answer) Step {
+		c.announced = r.Errno == 0
+		return then()
+	})
+}
+
+// withdraw takes the word back, unless the map is suspended still.
+func (c *changing) withdraw(suspended bool, then func() Step) Step {
+	if !c.announced || suspended {
+		return then()
+	}
+	c.announced = false
+	return ask(Ask{Kind: KindRemove, Path: c.loading}, func(Answer) Step { return then() })
+}
+
+// resumeMap resumes a map that a load left suspended. What that load brought is
+// old by now and is thrown away first.
 func (e *Engine) resumeMap(a mpath.ResumeMap) Step {
 	c, err := startChange(a.Seq, a.WWID, a.Name)
 	if err != nil {
 		return done(mpath.ActionDone{Seq: a.Seq, Errno: mpath.ErrnoInvalid, Detail: err.Error()})
 	}
-	return dm(dmmap.Resume{Map: c.ref(), Udev: dmmap.MapUdev(true, false, false)}, c.end)
+	c.loading, c.announced = e.loadingFile(a.WWID), true
+	return dm(dmmap.Clear{Map: c.ref()}, func(r Answer, bad string) Step {
+		if bad != "" {
+			return c.fail(errnoOf(r.Errno), bad)
+		}
+		return dm(dmmap.Resume{Map: c.ref(), Udev: dmmap.MapUdev(true, false, false)}, c.end)
+	})
 }
 
 func (c *changing) end(r Answer, bad string) Step {

@@ -126,6 +126,13 @@ func (e *Engine) unmark(seq uint64, wwids []string) Step {
 	})
 }
 
+// loadingFile is there while the table of a map is being exchanged.
+func (e *Engine) loadingFile(wwid string) string {
+	return path.Join(e.loadingDir(), statefile.FailedName(wwid))
+}
+
+func (e *Engine) loadingDir() string { return path.Join(path.Dir(e.Files.Deadlines), "loading") }
+
 func (e *Engine) markFailed(a mpath.MarkFailed) Step {
 	name := path.Join(e.Files.FailedDir, statefile.FailedName(a.WWID))
 	return ask(Ask{Kind: KindWriteFile, Path: name, Mode: statefile.ModePrivate}, fileDone(a.Seq, "writing the failed mark", a.WWID))
@@ -212,7 +219,15 @@ func (e *Engine) LoadState(kernel policy.Kernel, notes func(string)) Step {
 							}
 						}
 						slices.Sort(ev.Failed)
-						return done(ev)
+						return ask(Ask{Kind: KindList, Path: e.loadingDir()}, func(r Answer) Step {
+							for _, n := range r.Names {
+								if w := statefile.FailedWWID(n); w != "" {
+									ev.Loading = append(ev.Loading, w)
+								}
+							}
+							slices.Sort(ev.Loading)
+							return done(ev)
+						})
 					})
 				})
 			})

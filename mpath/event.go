@@ -38,7 +38,10 @@ type StateLoaded struct {
 	Failed    []string
 	OldIDs    []policy.OldID
 	Deadlines []Deadline
-	Kernel    policy.Kernel
+	// Loading are the maps whose table a former process was exchanging when it
+	// ended: if one is suspended, it was us.
+	Loading []string
+	Kernel  policy.Kernel
 }
 
 // Deadline is a no_path_retry deadline that outlives a restart (/run).
@@ -64,6 +67,7 @@ type Overrun struct{}
 // Scanned answers Scan: the disks that sysfs shows.
 type Scanned struct {
 	Seq   uint64
+	Bad   string // the disks could not be listed: what was tried and what the kernel said
 	Disks []Disk
 }
 

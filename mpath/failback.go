@@ -39,6 +39,9 @@ func (mc *Machine) mayFailBack(m *mmap, ps []*path) bool {
 // the groups is right and only the current one is not.
 func (mc *Machine) planSwitch(m *mmap, ps []*path) bool {
 	best, prio := mc.bestGroup(m)
+	if mc.now < m.pauseUntil {
+		return false
+	}
 	if best == 0 || best == m.have.Status.Next {
 		m.failbackAt = 0
 		return false

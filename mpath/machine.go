@@ -11,6 +11,7 @@ import (
 // Times that the core goes by. Those that users can set are in their settings.
 const (
 	scanEvery      = 5 * Minute  // slow reconciliation of paths and maps
+	askAgain       = 1 * Second  // what the kernel would not tell or do is asked for again
 	pendingAgain   = 1 * Second  // a check that learned nothing is asked again
 	flapGuard      = 1 * Second  // least time between a kernel failure and the check that may undo it
 	firstChecks    = 3 * Second  // how long a new map waits for the first answers of its other paths
@@ -27,6 +28,8 @@ type Machine struct {
 
 	configured bool // a configuration has come
 	loaded     bool // the state files have come
+	scanned    bool // the disks were listed once
+	listed     bool // the maps were listed once
 	started    bool // first scan and first list of maps are complete: maps may be changed
 	stopping   bool
 
@@ -39,6 +42,7 @@ type Machine struct {
 	wwids    []string // sorted
 	failed   []string // sorted
 	recorded []Deadline
+	loading  []string // sorted: loads that a former process did not see the end of
 
 	paths []*path  // by id
 	maps  []*mmap  // by the WWID of the map's UUID
@@ -55,7 +59,8 @@ type Machine struct {
 	scanAt  Instant
 	scanAsk uint64
 	listAsk uint64
-	relist  bool // news came while a list was open
+	listAt  Instant // a list that failed is asked for again
+	relist  bool    // news came while a list was open
 
 	acts []Action // of the step that runs
 }
@@ -165,6 +170,14 @@ func (mc *Machine) settle() {
 		}
 		mc.wantList()
 	}
+	if mc.listAt != 0 && mc.now >= mc.listAt {
+		mc.wantList()
+	}
+	for _, m := range mc.maps {
+		if m.readAt != 0 && mc.now >= m.readAt {
+			mc.readMap(m)
+		}
+	}
 	mc.startLooks()
 	mc.noteStarted()
 	for _, p := range mc.paths {
@@ -205,11 +218,11 @@ func (mc *Machine) inOrder() []*mmap {
 // noteStarted opens the gate for changes when the first picture is complete:
 // every disk was looked at and every map that the kernel had was read.
 func (mc *Machine) noteStarted() {
-	if mc.started || mc.scanAsk != 0 || mc.listAsk != 0 || mc.relist || len(mc.looks) > 0 {
+	if mc.started || !mc.scanned || !mc.listed || mc.scanAsk != 0 || mc.listAsk != 0 || mc.relist || len(mc.looks) > 0 {
 		return
 	}
 	for _, m := range mc.maps {
-		if m.read != 0 {
+		if m.read != 0 || m.listed && !m.known && mc.now.Since(m.listedAt) < firstChecks {
 			return
 		}
 	}
@@ -255,7 +268,13 @@ func (mc *Machine) nextWake() Instant {
 			sooner(p.seenAt.After(firstChecks))
 		}
 	}
+	sooner(mc.listAt)
 	for _, m := range mc.maps {
+		sooner(m.readAt)
+		sooner(m.pauseUntil)
+		if m.listed && !m.known && !mc.started {
+			sooner(m.listedAt.After(firstChecks))
+		}
 		sooner(m.retryAt)
 		sooner(m.failbackAt)
 		sooner(m.holdUntil)

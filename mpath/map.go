@@ -22,6 +22,10 @@ type mmap struct {
 	haveAt Instant
 	read   uint64 // open ReadMap
 	reread bool
+	readAt Instant // a read that failed is tried again
+	// listed: the kernel lists it, though it may not be read yet.
+	listed   bool
+	listedAt Instant
 
 	// Want.
 	settings  policy.Settings
@@ -44,6 +48,7 @@ type mmap struct {
 	// Adoption: differences that a restart must not act on, until somebody asks
 	// for it or the map needs a load anyway.
 	adopted  bool
+	adoptDue bool // somebody else made it: to be adopted when its members are checked
 	accepted []string
 	// unknownID: the map's WWID is none that its members bear by our rules,
 	// though all of them agree on one LUN: keep it, load nothing.
@@ -54,6 +59,7 @@ type mmap struct {
 	removed    bool    // somebody removed it: not made again until asked
 	holdUntil  Instant // wait for first answers
 	retryAt    Instant
+	pauseUntil Instant // a message was refused: none before
 	retryDelay Span
 	lastError  string
 
@@ -62,7 +68,7 @@ type mmap struct {
 	prioAt     Instant // last change of a path's priority
 	switchedAt Instant
 	suspNoted  bool
-	ourSuspend bool // we suspended it; we must resume it
+	ourSuspend bool // a load of ours left it suspended; we must resume it
 	openNoted  bool
 
 	loads, switches, faults int // counted since we run
@@ -108,6 +114,7 @@ func (mc *Machine) wantList() {
 		mc.relist = true
 		return
 	}
+	mc.listAt = 0
 	mc.listAsk = mc.nextSeq()
 	mc.act(ListMaps{Seq: mc.listAsk})
 }
@@ -120,8 +127,11 @@ func (mc *Machine) takeList(e MapsListed) {
 	mc.listAsk = 0
 	if e.Bad != "" {
 		mc.note(LevelError, "device-mapper", "its maps cannot be listed: "+e.Bad)
+		mc.listAt = mc.now.After(askAgain)
+		mc.relist = false
 		return
 	}
+	mc.listed = true
 	mc.other = mc.other[:0:0]
 	here := map[string]bool{}
 	for _, r := range e.Maps {
@@ -136,14 +146,20 @@ func (mc *Machine) takeList(e MapsListed) {
 			m = &mmap{wwid: wwid, owner: NoOwner()}
 			mc.addMap(m)
 		}
+		if !m.listed {
+			m.listed, m.listedAt = true, mc.now
+		}
 		if !m.known || m.have.EventNr != r.EventNr || m.have.Name != r.Name || m.have.Dev != r.Dev {
 			mc.readMap(m)
 		}
 	}
 	slices.SortFunc(mc.other, func(a, b MapRef) int { return cmp.Compare(a.Name, b.Name) })
 	for _, m := range slices.Clone(mc.maps) {
-		if m.known && !here[m.wwid] {
-			mc.mapGone(m)
+		if !here[m.wwid] {
+			m.listed = false
+			if m.known {
+				mc.mapGone(m)
+			}
 		}
 	}
 	if mc.relist {
@@ -154,6 +170,7 @@ func (mc *Machine) takeList(e MapsListed) {
 
 // readMap asks for the truth about a map, once.
 func (mc *Machine) readMap(m *mmap) {
+	m.readAt = 0
 	if m.read != 0 {
 		m.reread = true
 		return
@@ -186,6 +203,7 @@ func (mc *Machine) takeMap(e MapRead) {
 		mc.mapGone(m)
 	default:
 		mc.note(LevelWarning, m.label(), "its state cannot be read: "+e.Detail)
+		m.readAt = mc.now.After(askAgain)
 	}
 	if again {
 		mc.readMap(m)
@@ -204,6 +222,13 @@ func (mc *Machine) takeTruth(m *mmap, t Truth) {
 	})
 	m.touched = true
 	m.removed = false
+	if first {
+		m.adoptDue = true
+		m.ourSuspend = m.ourSuspend || hasSorted(mc.loading, m.wwid)
+	}
+	if !t.Suspended {
+		m.ourSuspend = false
+	}
 	if t.Target != "multipath" && t.Live {
 		mc.note(LevelError, t.Name, "has a multipath UUID but a "+t.Target+" table: left alone")
 	}
@@ -254,6 +279,7 @@ func (mc *Machine) mapGone(m *mmap) {
 		m.removed = true
 	}
 	m.known, m.have, m.adopted, m.accepted = false, Truth{}, false, nil
+	m.listed, m.ourSuspend, m.adoptDue = false, false, false
 	m.queue = queueState{}
 	m.touched = true
 	for _, p := range mc.paths {
@@ -272,7 +298,7 @@ func (mc *Machine) adopt(m *mmap) {
 	if !m.known {
 		return
 	}
-	m.adopted = true
+	m.adopted, m.adoptDue = true, false
 	ps := mc.pathsOf(m)
 	mc.chooseSettings(m, ps)
 	mc.chooseName(m)

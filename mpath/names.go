@@ -209,5 +209,8 @@ func (mc *Machine) takeState(e StateLoaded) {
 		mc.failed = addSorted(mc.failed, w)
 	}
 	mc.recorded = e.Deadlines
+	for _, w := range e.Loading {
+		mc.loading = addSorted(mc.loading, w)
+	}
 	mc.loaded = true
 }

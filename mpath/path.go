@@ -165,6 +165,12 @@ func (mc *Machine) takeScan(e Scanned) {
 		return
 	}
 	mc.scanAsk = 0
+	if e.Bad != "" {
+		mc.note(LevelError, "sysfs", e.Bad+": tried again")
+		mc.scanAt = mc.now.After(askAgain)
+		return
+	}
+	mc.scanned = true
 	here := map[PathID]bool{}
 	names := map[string]bool{}
 	for _, d := range e.Disks {

@@ -42,10 +42,17 @@ func (mc *Machine) settleMap(m *mmap) {
 		mc.planCreate(m, ps)
 		return
 	}
+	if !m.have.Live {
+		mc.planRevive(m, ps)
+		return
+	}
 	if m.have.Suspended {
-		if m.ourSuspend {
-			mc.ask(m, "resume", ResumeMap{Seq: mc.nextSeq(), WWID: m.wwid, Name: m.have.Name, Reason: "we suspended it"})
+		if m.ourSuspend && mc.now >= m.pauseUntil {
+			mc.ask(m, "resume", ResumeMap{Seq: mc.nextSeq(), WWID: m.wwid, Name: m.have.Name, Reason: "a load of ours left it suspended"})
 		}
+		return
+	}
+	if m.adoptDue && !mc.adoptNow(m) {
 		return
 	}
 	if m.have.Target != "multipath" {
@@ -57,10 +64,24 @@ func (mc *Machine) settleMap(m *mmap) {
 	_ = mc.planPaths(m, ps) || mc.planRemove(m, ps) || mc.planLoad(m, ps) || mc.planQueue(m) || mc.planSwitch(m, ps) || mc.planRename(m)
 }
 
+// adoptNow adopts a map that somebody else made while we run, as soon as its
+// members were checked; false: not yet.
+func (mc *Machine) adoptNow(m *mmap) bool {
+	for _, p := range mc.pathsOf(m) {
+		if p.member() && p.checkedAt == 0 && !p.stuck && mc.now.Since(p.seenAt) < firstChecks {
+			m.holdUntil = p.seenAt.After(firstChecks)
+			return false
+		}
+	}
+	m.holdUntil = 0
+	mc.adopt(m)
+	return true
+}
+
 // pending says whether a map has to be looked at now.
 func (m *mmap) pending(now Instant) bool {
 	due := func(t Instant) bool { return t != 0 && now >= t }
-	return m.touched || due(m.retryAt) || due(m.failbackAt) || due(m.holdUntil) || due(m.queue.at) && !m.queue.expired
+	return m.touched || due(m.pauseUntil) || due(m.retryAt) || due(m.failbackAt) || due(m.holdUntil) || due(m.queue.at) && !m.queue.expired
 }
 
 // ask notes the one open question of a map.
@@ -92,7 +113,7 @@ func (mc *Machine) ask(m *mmap, what string, a Action) {
 
 // planCreate makes the map when its paths have answered and its name is safe.
 func (mc *Machine) planCreate(m *mmap, ps []*path) {
-	if m.removed || mc.now < m.retryAt {
+	if m.removed || m.listed || mc.now < m.retryAt {
 		return
 	}
 	m.retryAt = 0
@@ -121,6 +142,31 @@ func (mc *Machine) planCreate(m *mmap, ps []*path) {
 		Seq: mc.nextSeq(), WWID: m.wwid, Name: m.name, Size: size, Table: t, ReadOnly: ro,
 		NoKpartx: m.settings.SkipKpartx.V, Paths: refs(load), Fail: downOf(load), Owner: m.owner,
 		Reason: fmt.Sprintf("%d paths of %s (%s)", len(load), m.wwid, load[0].decision.Reason),
+	})
+}
+
+// planRevive gives a table to a map that has none: a process ended between
+// creating it and loading it. Whoever else is creating it just now has a moment.
+func (mc *Machine) planRevive(m *mmap, ps []*path) {
+	if !m.settingOK || mc.now < m.retryAt {
+		return
+	}
+	if mc.now.Since(m.listedAt) < firstChecks {
+		m.holdUntil = m.listedAt.After(firstChecks)
+		if m.readAt == 0 {
+			m.readAt = m.holdUntil
+		}
+		return
+	}
+	m.holdUntil, m.retryAt = 0, 0
+	size, ro := mc.sizeOf(m, ps)
+	load := mc.loadable(m, ps, size)
+	if !anyUp(load) {
+		return
+	}
+	mc.ask(m, "load", LoadMap{
+		Seq: mc.nextSeq(), WWID: m.wwid, Name: m.have.Name, Size: size, Table: mc.tableOf(m, mc.layout(m, load)), ReadOnly: ro,
+		NoKpartx: m.settings.SkipKpartx.V, Paths: refs(load), Fail: downOf(load), Reason: "the map has no table",
 	})
 }
 
@@ -254,6 +300,10 @@ func countedWords(s string) []string {
 // planPaths fails and reinstates paths in the kernel, on edges only: what the
 // kernel already has is not sent again.
 func (mc *Machine) planPaths(m *mmap, ps []*path) bool {
+	if mc.now < m.pauseUntil {
+		return false
+	}
+	m.pauseUntil = 0
 	devs := m.have.Table.Devs()
 	for _, p := range ps {
 		if !p.inTable {
@@ -428,7 +478,7 @@ func only(t table.Table, ps []*path) table.Table {
 func (mc *Machine) planQueue(m *mmap) bool {
 	on, decided := m.wantQueue()
 	is := m.have.Table.QueueIfNoPath()
-	if !decided || on == is || (!on && slices.Contains(m.accepted, "queueing")) {
+	if mc.now < m.pauseUntil || !decided || on == is || (!on && slices.Contains(m.accepted, "queueing")) {
 		return false
 	}
 	text := "fail_if_no_path"
@@ -486,6 +536,9 @@ func (mc *Machine) mapActionDone(m *mmap, e ActionDone) {
 	m.touched = true
 	reread := m.reread
 	m.reread = false
+	if wasLoad && e.Errno != ErrnoNone && wasKnown {
+		m.ourSuspend = true // if it is suspended now, that was the load
+	}
 	if e.HasTruth {
 		mc.takeTruth(m, e.Truth)
 	} else if e.Errno == ErrnoNone && what == "remove" {
@@ -498,7 +551,7 @@ func (mc *Machine) mapActionDone(m *mmap, e ActionDone) {
 		mc.actionFailed(m, what, e)
 	} else if wasLoad {
 		m.loads++
-		m.accepted, m.adopted = nil, false
+		m.accepted, m.adopted, m.adoptDue = nil, false, false
 		m.lastError, m.retryDelay, m.retryAt = "", 0, 0
 		if !wasKnown {
 			mc.note(LevelNotice, m.label(), fmt.Sprintf("map created: %d paths, %s", len(m.have.Table.Devs()), m.wwid))
@@ -549,6 +602,10 @@ func (mc *Machine) actionFailed(m *mmap, what string, e ActionDone) {
 		mc.note(LevelError, m.label(), what+": "+e.Detail)
 	}
 	m.lastError = e.Detail
+	if what != "create" && what != "load" && what != "remove" && what != "rename" {
+		m.pauseUntil = mc.now.After(askAgain)
+		return
+	}
 	m.retryDelay = min(max(m.retryDelay*2, retryCreate), retryCreateMax)
 	m.retryAt = mc.now.After(m.retryDelay)
 	if what == "create" && !m.known {

@@ -133,6 +133,9 @@ func (d *Daemon) Continue() {
 	}
 }
 
+// Overrun tells the process that uevents were lost.
+func (d *Daemon) Overrun() { d.news(d.life, mpath.Overrun{}) }
+
 // Unhang lets the requests go on that did not come back.
 func (d *Daemon) Unhang() {
 	again := d.hung

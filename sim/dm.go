@@ -137,11 +137,32 @@ func (p DM) Ioctl(cmd uint32, in []byte) ([]byte, uint32) {
 	c.dev = native.Uint64(in[40:])
 	c.name, c.uuid = text(in[48:176]), text(in[176:305])
 	nr := cmd & 0xff
-	errno := p.w.dmCall(nr, c)
+	errno := p.w.mishap(nr, c)
+	if errno == 0 {
+		errno = p.w.dmCall(nr, c)
+	}
 	if errno != 0 {
 		return in, errno
 	}
 	return c.answer(), 0
+}
+
+// mishap is a call that goes wrong by chance (World.FailDM), without any effect
+// but one: a resume that cannot swap the loaded table in throws it away and
+// leaves the map suspended (do_resume).
+func (w *World) mishap(nr uint32, c *ioctl) uint32 {
+	if w.FailDM == 0 || w.rand.IntN(1000) >= w.FailDM {
+		return 0
+	}
+	const resume = 6
+	if m := w.dmFind(c); nr == resume && m != nil && m.inactive != nil && c.flags&fSuspend == 0 {
+		if !m.suspended {
+			m.suspend(c.flags&fNoFlush != 0)
+		}
+		m.inactive = nil
+		w.sweep()
+	}
+	return []uint32{4, eIO, 12, eBUSY, eINVAL}[w.rand.IntN(5)]
 }
 
 func (w *World) dmCall(nr uint32, c *ioctl) uint32 {

@@ -40,6 +40,9 @@ type World struct {
 	// for: there must be none, ever.
 	Strays []Stray
 
+	// FailDM is the chance out of 1000 that a device-mapper call fails.
+	FailDM int
+
 	took mpath.Span // what the call that runs costs
 
 	uevents []func(Uevent) // who listens
