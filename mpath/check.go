@@ -104,6 +104,11 @@ func (mc *Machine) takeCheck(e CheckDone) {
 	}
 	if m := mc.mapOf(p.wwid); m != nil {
 		m.touched = true
+		// Not everything that the kernel does to a map is an event: look again
+		// at the pace of the checks.
+		if m.known && m.ask == 0 && mc.now.Since(m.haveAt) >= least {
+			mc.readMap(m)
+		}
 	}
 }
 

@@ -43,12 +43,16 @@ func (mc *Machine) planSwitch(m *mmap, ps []*path) bool {
 		return false
 	}
 	if best == 0 || best == m.have.Status.Next {
-		m.failbackAt = 0
+		if !m.regroup {
+			m.failbackAt = 0
+		}
 		return false
 	}
 	cur := mc.groupPriority(m, m.have.Status.Next)
 	if cur.enabled > 0 && cur.prio >= prio {
-		m.failbackAt = 0
+		if !m.regroup {
+			m.failbackAt = 0
+		}
 		return false
 	}
 	if cur.enabled == 0 {

@@ -65,6 +65,7 @@ type mmap struct {
 
 	queue      queueState
 	failbackAt Instant
+	regroup    bool    // the groups are not as priorities want them, and failback does not allow it yet
 	prioAt     Instant // last change of a path's priority
 	switchedAt Instant
 	suspNoted  bool

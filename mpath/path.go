@@ -97,15 +97,8 @@ func (p *path) polling() (least, most Span) {
 
 // takeHint notes that a device wants looking at.
 func (mc *Machine) takeHint(e DeviceHint) {
-	if e.Remove {
-		for _, p := range slices.Clone(mc.paths) {
-			if p.seen.Name == e.Name && p.id.Dev == e.Dev {
-				mc.pathGone(p, "removed")
-			}
-		}
-		mc.odd = slices.DeleteFunc(mc.odd, func(o oddDevice) bool { return o.name == e.Name })
-		return
-	}
+	// A removal is looked at too: it may be old news of a device whose name and
+	// number serve another one by now.
 	mc.look(e.Name)
 }
 

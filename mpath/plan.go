@@ -365,6 +365,7 @@ func (mc *Machine) planRemove(m *mmap, ps []*path) bool {
 
 // planLoad gives the map a new table where one is needed.
 func (mc *Machine) planLoad(m *mmap, ps []*path) bool {
+	m.regroup = false
 	if !m.settingOK || mc.now < m.retryAt {
 		return false
 	}
@@ -380,6 +381,7 @@ func (mc *Machine) planLoad(m *mmap, ps []*path) bool {
 			continue
 		}
 		if (k.Kind == table.FieldGroups.String() || k.Kind == table.FieldOrder.String()) && !mc.mayFailBack(m, ps) {
+			m.regroup = true
 			continue
 		}
 		why = append(why, k.Text)
@@ -389,7 +391,7 @@ func (mc *Machine) planLoad(m *mmap, ps []*path) bool {
 	}
 	lay := mc.layout(m, load)
 	t := mc.tableOf(m, lay)
-	m.retryAt = 0
+	m.retryAt, m.failbackAt, m.regroup = 0, 0, false
 	mc.note(LevelNotice, m.label(), "gets a new table: "+strings.Join(why, "; "))
 	mc.ask(m, "load", LoadMap{
 		Seq: mc.nextSeq(), WWID: m.wwid, Name: m.have.Name, Size: size, Table: t, ReadOnly: ro || m.have.ReadOnly && !m.settingOK,
