@@ -7,16 +7,29 @@ LDFLAGS  = -s -w -X main.version=$(VERSION)
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@2026.1
 export CGO_ENABLED = 0
 
-.PHONY: all build run sim check test test-all lab-deps install clean fmt
+.PHONY: all build tree run sim check test test-all lab-deps install clean fmt
 
 all: build
 
 build:
 	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o pathkeeper ./cmd/pathkeeper
 
-# The main job on a real kernel, without a SAN: needs root and QEMU (it installs it).
-run: build lab-deps
-	$(GO) run ./lab/cmd/lab story
+# What the lab puts over its guest's root: the installed product, and the tests
+# of the real ports, which need a kernel with the devices.
+TREE = build/tree
+tree: build
+	rm -rf $(TREE)
+	$(MAKE) --no-print-directory install DESTDIR=$(TREE)
+	@mkdir -p $(TREE)/usr/lib/pathkeeper-lab
+	for p in dmmap/dmioctl scsi/sgio blockio uevent; do $(GO) test -c -o $(TREE)/usr/lib/pathkeeper-lab/ ./$$p || exit 1; done
+
+LAB = $(GO) run ./lab/cmd/lab
+
+# The main job on a real kernel, without a SAN. Needs root on a Debian-like
+# machine; installs QEMU and builds the guest's image the first time.
+STORY = rac-host rac-owners alua-failover no-path-retry restart remap adopt-multipathd hotplug
+run: tree lab-deps
+	$(LAB) run -tell -tree $(TREE) $(STORY:%=lab/scenarios/%.txt)
 
 # The same story against the simulated kernel: no root, no QEMU, seconds.
 sim: build
@@ -28,9 +41,9 @@ check:
 	$(GO) vet ./...
 	$(GO) test ./...
 
-# Everything that CI runs: check, then the scenarios on the real kernel.
-test: check build lab-deps
-	$(GO) run ./lab/cmd/lab run
+# Everything that CI runs: check, then every scenario on the real kernel.
+test: check tree lab-deps
+	$(LAB) run -tree $(TREE) lab/scenarios/*.txt
 
 # The long runs: test, the race detector, every fuzz target for FUZZTIME.
 FUZZTIME ?= 60s

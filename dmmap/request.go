@@ -187,6 +187,10 @@ func (r Rename) Encode() (Call, error) {
 	if err := r.Map.check("rename map"); err != nil {
 		return Call{}, err
 	}
+	if r.Map.name.IsZero() {
+		// dm_hash_rename (drivers/md/dm-ioctl.c) looks by name alone: ENXIO.
+		return Call{}, fmt.Errorf("rename map %s: the kernel finds a map to rename only by its name", r.Map)
+	}
 	if r.To.IsZero() {
 		return Call{}, fmt.Errorf("rename map %s: no new name given", r.Map)
 	}

@@ -26,6 +26,8 @@ func mapUUID(t *testing.T, wwid string) table.UUID {
 	return u
 }
 
+var uuid3600, _ = table.MapUUID("3600")
+
 func TestHeaders(t *testing.T) {
 	udev := MapUdev(true, false, true)
 	const event = 0x0020<<16 | 0x0040<<16 | 0x0100<<16 | 0x0400<<16
@@ -170,6 +172,7 @@ func TestEncodeRefuses(t *testing.T) {
 		{"suspend", Suspend{}, "no map"},
 		{"remove", Remove{}, "no map"},
 		{"rename", Rename{To: mpatha}, "no map"},
+		{"rename by UUID", Rename{Map: ByUUID(uuid3600), To: mpatha}, "only by its name"},
 		{"rename to nothing", Rename{Map: byName}, "no new name"},
 		{"clear", Clear{}, "no map"},
 		{"message", Message{Text: "x"}, "no map"},

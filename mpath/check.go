@@ -14,7 +14,7 @@ func (mc *Machine) dueCheck(p *path) {
 		return
 	}
 	if p.checkSeq != 0 {
-		if !p.stuck && mc.now >= p.checkAsked.After(p.stuckAfter()) {
+		if !p.stuck && mc.now >= max(p.checkAsked, mc.gapAt).After(p.stuckAfter()) {
 			p.stuck = true
 			mc.setState(p, pathcheck.StateTimeout, fmt.Sprintf("no answer for %d s", mc.now.Since(p.checkAsked).Seconds()))
 		}
@@ -48,6 +48,15 @@ func (mc *Machine) takeCheck(e CheckDone) {
 		p.devState = e.DevState
 	}
 	v := e.Verdict
+	if up := v.State == pathcheck.StateUp || v.State == pathcheck.StateGhost; asked < mc.gapAt || up && p.failedAt > asked {
+		// Older than what is known: asked before a gap, or before the path
+		// failed. It says nothing of now.
+		p.nextCheck = max(mc.now, p.failedAt.After(flapGuard))
+		if asked < mc.gapAt {
+			p.nextCheck = mc.now
+		}
+		return
+	}
 	if v.Inconclusive || v.State == pathcheck.StatePending || v.State == pathcheck.StateUnknown {
 		p.message = v.Message
 		p.nextCheck = mc.now.After(pendingAgain)
@@ -64,16 +73,13 @@ func (mc *Machine) takeCheck(e CheckDone) {
 		p.nextCheck = mc.now.After(p.interval)
 		return
 	}
-	if e.Identified && e.Same {
-		// The identity was read after the check was asked, so it proves what
-		// happened before then.
-		if p.failedAt <= asked {
-			p.verifiedAt = mc.now
-		}
+	if e.Identified && e.Same && p.failedAt <= asked {
+		// It was read after the check was asked, so it says nothing of a failure
+		// since then.
+		p.verifiedAt = mc.now
 		if p.stranger != "" {
 			mc.note(LevelNotice, p.seen.Name, "answers as "+p.wwid+" again")
 			p.stranger = ""
-			p.verifiedAt = mc.now
 		}
 	}
 	st, msg := v.State, v.Message

@@ -23,7 +23,9 @@ const (
 
 // Machine is the core. It has one owner: nothing in it is safe for two.
 type Machine struct {
-	now Instant
+	now      Instant
+	promised Instant // when the last Step asked to be called
+	gapAt    Instant // end of the last gap in which nobody called; 0: none
 	seq uint64
 
 	configured bool // a configuration has come
@@ -114,10 +116,12 @@ func (mc *Machine) Step(now Instant, ev Event) (acts []Action, wake Instant) {
 		mc.now = now
 	}
 	mc.acts = nil
+	mc.standstill()
 	mc.take(ev)
 	mc.settle()
 	acts, mc.acts = mc.acts, nil
-	return acts, mc.nextWake()
+	mc.promised = mc.nextWake()
+	return acts, mc.promised
 }
 
 func (mc *Machine) take(ev Event) {
@@ -262,7 +266,7 @@ func (mc *Machine) nextWake() Instant {
 		if p.checkSeq == 0 && p.checkable() {
 			sooner(p.nextCheck)
 		} else if p.checkSeq != 0 && !p.stuck {
-			sooner(p.checkAsked.After(p.stuckAfter()))
+			sooner(max(p.checkAsked, mc.gapAt).After(p.stuckAfter()))
 		}
 		if !mc.started && p.member() && p.checkedAt == 0 {
 			sooner(p.seenAt.After(firstChecks))

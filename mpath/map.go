@@ -61,7 +61,11 @@ type mmap struct {
 	retryAt    Instant
 	pauseUntil Instant // a message was refused: none before
 	retryDelay Span
-	lastError  string
+	// noHandler: the kernel refuses the hardware handler on these devices, as it
+	// said handlerFails times.
+	noHandler    bool
+	handlerFails int
+	lastError    string
 
 	queue      queueState
 	failbackAt Instant

@@ -144,6 +144,7 @@ func (mc *Machine) namesSaved(e ActionDone) {
 			mc.state.Bindings = slices.DeleteFunc(slices.Clone(mc.state.Bindings), func(b policy.Binding) bool { return b.WWID == m.wwid })
 			if !m.known {
 				m.name = ""
+				m.noHandler, m.handlerFails = false, 0
 			}
 		}
 	}

@@ -141,6 +141,10 @@ func (mc *Machine) startLooks() {
 func (mc *Machine) endLook(seq uint64) bool {
 	for i := range mc.looks {
 		if mc.looks[i].seq == seq {
+			if mc.looks[i].since < mc.gapAt { // asked before a gap: old news
+				mc.looks[i] = look{name: mc.looks[i].name, since: mc.now}
+				return false
+			}
 			if mc.looks[i].again {
 				mc.looks[i] = look{name: mc.looks[i].name, since: mc.now}
 			} else {
@@ -213,7 +217,7 @@ func (mc *Machine) takePath(e PathSeen) {
 	}
 	p := mc.path(e.ID)
 	if p == nil {
-		p = &path{id: e.ID, seenAt: mc.now, stateSince: mc.now}
+		p = &path{id: e.ID, seenAt: mc.now, stateSince: mc.now, failedAt: mc.now}
 		mc.addPath(p)
 	} else if p.wwid != "" && (e.Identity.WWID == "" || !e.Fresh) {
 		// A path that does not answer the identification now is not another

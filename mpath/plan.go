@@ -217,12 +217,12 @@ func refs(ps []*path) []PathRef {
 	return out
 }
 
-// downOf gives the paths that are merely down: they are failed again right
-// after the resume that made them active.
+// downOf gives the paths that are merely down, or failed in the kernel for now:
+// they are failed again right after the resume that made them active.
 func downOf(ps []*path) []table.DevNum {
 	var out []table.DevNum
 	for _, p := range ps {
-		if !p.up() {
+		if !p.up() || p.inTable && p.kernelFailed {
 			out = append(out, p.id.Dev)
 		}
 	}
@@ -262,6 +262,9 @@ func (p *path) priority() int {
 // tableOf writes a layout as a table.
 func (mc *Machine) tableOf(m *mmap, lay []group) table.Table {
 	t := table.Table{Features: countedWords(m.settings.Features.V), Handler: countedWords(m.settings.Handler.V), First: 1}
+	if m.noHandler {
+		t.Handler = nil
+	}
 	if on, decided := m.wantQueue(); decided {
 		t = t.WithQueue(on)
 	} else if m.known {
@@ -371,7 +374,7 @@ func (mc *Machine) planLoad(m *mmap, ps []*path) bool {
 	}
 	size, ro := mc.sizeOf(m, ps)
 	load := mc.loadable(m, ps, size)
-	if !anyUp(load) {
+	if !anyUp(load) || mc.unsure(m, ps) {
 		return false
 	}
 	d := mc.differences(m, ps)
@@ -608,6 +611,25 @@ func (mc *Machine) actionFailed(m *mmap, what string, e ActionDone) {
 		m.pauseUntil = mc.now.After(askAgain)
 		return
 	}
+	if e.Errno == ErrnoChanged {
+		// Somebody was faster: what is true now is being read, then again.
+		m.retryAt = mc.now.After(askAgain)
+		for _, p := range mc.pathsOf(m) {
+			mc.look(p.seen.Name)
+		}
+		return
+	}
+	if h := countedWords(m.settings.Handler.V); len(h) > 0 && !m.noHandler && (what == "create" || what == "load") &&
+		(e.Errno == ErrnoGone || e.Errno == ErrnoInvalid) {
+		// A device may report target port groups and still be none that the
+		// handler takes (scsi_dh_attach): no handler is better than no map.
+		if m.handlerFails++; m.handlerFails > 1 {
+			m.noHandler = true
+			mc.note(LevelWarning, m.label(), "the kernel does not take it with hardware handler "+h[0]+": it is tried without one")
+		}
+		m.retryAt = mc.now.After(askAgain)
+		return
+	}
 	m.retryDelay = min(max(m.retryDelay*2, retryCreate), retryCreateMax)
 	m.retryAt = mc.now.After(m.retryDelay)
 	if what == "create" && !m.known {
@@ -617,11 +639,6 @@ func (mc *Machine) actionFailed(m *mmap, what string, e ActionDone) {
 			for _, p := range mc.pathsOf(m) {
 				mc.act(Trigger{Seq: mc.nextSeq(), Name: p.seen.Name, Verb: "add", Reason: "no map could be made: the claim is released"})
 			}
-		}
-	}
-	if e.Errno == ErrnoChanged {
-		for _, p := range mc.pathsOf(m) {
-			mc.look(p.seen.Name)
 		}
 	}
 }

@@ -24,7 +24,7 @@ func (mc *Machine) queueing(m *mmap, ps []*path) {
 		if p.up() && p.verified() {
 			usable = true
 		}
-		if p.checkedAt == 0 && !p.stuck && p.refused == "" {
+		if (p.checkedAt == 0 || p.answeredFor < mc.gapAt) && !p.stuck && p.refused == "" {
 			unknown = true
 		}
 	}

@@ -257,7 +257,7 @@ func TestLabCookie(t *testing.T) {
 	if !ruleInstalled("95-dm-notify.rules") {
 		t.Skip("95-dm-notify.rules is not installed (package dmsetup): nobody completes a cookie")
 	}
-	ref, _ := labMap(t, c, "pk-lab-4", "pk-lab-4", table.Line{Length: 8, Target: "error"})
+	labMap(t, c, "pk-lab-4", "pk-lab-4", table.Line{Length: 8, Target: "error"})
 	cookie, err := CreateCookie()
 	if err != nil {
 		t.Fatal(err)
@@ -273,7 +273,7 @@ func TestLabCookie(t *testing.T) {
 	udev := dmmap.MapUdev(true, true, true)
 	udev.Cookie = cookie.Base()
 	to := table.MustName("pk-lab-4b")
-	i := must(t, c, dmmap.Rename{Map: ref, To: to, Udev: udev}, dmmap.DecodeInfo)
+	i := must(t, c, dmmap.Rename{Map: dmmap.ByName(table.MustName("pk-lab-4")), To: to, Udev: udev}, dmmap.DecodeInfo)
 	if !i.UeventGenerated {
 		t.Fatalf("renamed: %+v", i)
 	}
