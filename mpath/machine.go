@@ -26,7 +26,7 @@ type Machine struct {
 	now      Instant
 	promised Instant // when the last Step asked to be called
 	gapAt    Instant // end of the last gap in which nobody called; 0: none
-	seq uint64
+	seq      uint64
 
 	configured bool // a configuration has come
 	loaded     bool // the state files have come

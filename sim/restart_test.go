@@ -169,3 +169,60 @@ func TestAdoptedMapIsLeftUntilAsked(t *testing.T) {
 	r.wantGroups("db1", "[sda sdb sdc sdd]")
 	r.wantSound()
 }
+
+// The process is stopped while checks are in flight: their answers are there
+// when it goes on, and nothing is wrong.
+func TestStoppedWithChecksInFlight(t *testing.T) {
+	for seed := range uint64(12) {
+		r := newRig(t, seed, plain+"overrides {\n no_path_retry fail\n}\n")
+		l, _ := r.alua("one")
+		r.start(10 * second)
+		m := r.mapNamed("mpatha")
+		r.write(m, l, 20*mpath.Millisecond)
+		r.run(5 * second)
+		// Until some checks are in flight.
+		for checks := r.d.Counts["StartCheck"]; r.d.Counts["StartCheck"] == checks; {
+			r.run(200 * mpath.Millisecond / 1000)
+		}
+		r.d.Stop()
+		r.run(2 * mpath.Minute)
+		r.d.Continue()
+		r.run(mpath.Minute)
+		if n := r.d.Counts["Message"]; n > 0 || m.Loads > 1 {
+			r.fail("%d messages, %d loads", n, m.Loads)
+		}
+		r.wantSaid("stood still")
+		r.wantSound()
+	}
+}
+
+// A path fails and becomes another LUN's while the process is stopped; what it
+// asked before must not count as proof.
+func TestRemapWhileStoppedWithChecksInFlight(t *testing.T) {
+	for seed := range uint64(24) {
+		r := newRig(t, seed, plain)
+		l, ds := r.alua("one")
+		stranger := r.w.AddLUN(LUN{Name: "stranger"})
+		r.start(10 * second)
+		m := r.mapNamed("mpatha")
+		r.write(m, l, 5*mpath.Millisecond)
+		ds[0].Break(NoConnect)
+		r.run(30 * second)
+		ds[0].Break(Healthy)
+		// It is being verified, or about to be brought back.
+		r.run(4*second + mpath.Span(seed)*50*mpath.Millisecond)
+		r.d.Stop()
+		ds[0].Break(NoConnect)
+		r.run(10 * second)
+		ds[0].Remap(stranger, false)
+		ds[0].Break(Healthy)
+		r.w.AddPath(l, 4, 2)
+		r.run(20 * second)
+		r.d.Continue()
+		r.run(mpath.Minute)
+		if stranger.Blocks() > 0 {
+			r.fail("%d blocks of the stranger are written", stranger.Blocks())
+		}
+		r.wantSound()
+	}
+}

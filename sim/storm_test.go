@@ -21,6 +21,7 @@ type storm struct {
 	luns    []*LUN
 	broken  map[*Disk]mpath.Instant // since when the way to it is cut off
 	meant   map[*Disk]*LUN
+	moved   map[*Disk]bool // led to another LUN at some time
 	away    bool
 	other   bool // the other configuration
 	spare   uint32
@@ -30,7 +31,7 @@ type storm struct {
 const stormConf = plain + "overrides {\n no_path_retry queue\n}\n"
 
 func newStorm(t *testing.T, seed uint64) *storm {
-	s := &storm{rig: newRig(t, seed, stormConf), broken: map[*Disk]mpath.Instant{}, meant: map[*Disk]*LUN{}, spare: 10}
+	s := &storm{rig: newRig(t, seed, stormConf), broken: map[*Disk]mpath.Instant{}, meant: map[*Disk]*LUN{}, moved: map[*Disk]bool{}, spare: 10}
 	for i := range 3 {
 		l, ds := s.alua(fmt.Sprintf("lun%d", i))
 		s.luns = append(s.luns, l)
@@ -219,6 +220,9 @@ func (s *storm) remap(d *Disk) {
 	}
 	l := s.luns[s.chance(len(s.luns))]
 	s.tell("%s leads to %s now, was %s", d.Name, l.Name, d.lun.Name)
+	if d.lun != l {
+		s.moved[d] = true
+	}
 	d.Remap(l, s.chance(2) == 0)
 }
 
@@ -242,7 +246,7 @@ func (s *storm) calm() {
 	s.run(100 * second)
 	s.w.FailDM, s.d.LoseUevents, s.d.DoubleUevents = 0, 0, 0
 	for _, d := range slices.Clone(s.w.disks) {
-		if d.lun != s.meant[d] { // as the daemon's message says: delete it and scan again
+		if s.moved[d] { // as the daemon's message says: delete it and scan again
 			s.tell("%s put right", d.Name)
 			d.Delete()
 			s.add(s.meant[d])
