@@ -40,7 +40,8 @@ type loop struct {
 	snapshot atomic.Pointer[mpath.Snapshot]
 	dirty    bool
 
-	broken int // laws that did not hold: bugs
+	ended  chan struct{} // closed when run has returned: nobody takes answers any more
+	broken int           // laws that did not hold: bugs
 	acts   int
 	// observe: changing actions are not started at all.
 	observe bool
@@ -58,9 +59,15 @@ type message struct {
 func newLoop(e *engine.Engine, w *workers, log *journal) *loop {
 	l := &loop{
 		core: mpath.New(), engine: e, work: w, log: log,
-		inbox: make(chan message, 1024), tasks: map[uint64]engine.Next{},
+		inbox: make(chan message, 1024), tasks: map[uint64]engine.Next{}, ended: make(chan struct{}),
 	}
-	w.done = func(task uint64, a engine.Answer) { l.inbox <- message{task: task, answer: a} }
+	// Never called by the loop itself: a full inbox would stop it for good.
+	w.done = func(task uint64, a engine.Answer) {
+		select {
+		case l.inbox <- message{task: task, answer: a}:
+		case <-l.ended:
+		}
+	}
 	return l
 }
 
@@ -68,6 +75,7 @@ func newLoop(e *engine.Engine, w *workers, log *journal) *loop {
 func (l *loop) send(ctx context.Context, ev mpath.Event) {
 	select {
 	case l.inbox <- message{event: ev}:
+	case <-l.ended:
 	case <-ctx.Done():
 	}
 }
@@ -93,7 +101,9 @@ func (l *loop) call(ctx context.Context, f func()) error {
 const batch = 256
 
 // run is the loop, until ctx ends. alive is called at least every half second.
+// It runs once.
 func (l *loop) run(ctx context.Context, alive func()) {
+	defer close(l.ended)
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
@@ -159,18 +169,52 @@ func (l *loop) step(ev mpath.Event) {
 	acts, wake := l.core.Step(now(), ev)
 	l.wake = wake
 	l.dirty = true
-	for _, b := range l.core.CheckActions(acts) {
+	broken := l.core.CheckActions(acts)
+	for _, b := range broken {
 		l.broken++
-		l.log.note(mpath.Note{Level: mpath.LevelError, Object: "bug", Text: b.Error() + "; the actions of this step are not carried out"})
+		l.log.note(mpath.Note{Level: mpath.LevelError, Object: "bug", Text: b.Error() + "; the changes of this step are not carried out: please report it"})
 	}
 	for _, a := range acts {
 		if n, ok := a.(mpath.Note); ok {
 			l.log.note(n)
 			continue
 		}
+		if seq, ok := changes(a); ok && len(broken) > 0 {
+			l.refuse(seq, broken[0])
+			continue
+		}
 		l.acts++
 		l.advance(l.engine.Start(a))
 	}
+}
+
+// changes says whether an action changes a map, and gives its question.
+func changes(a mpath.Action) (seq uint64, ok bool) {
+	switch a := a.(type) {
+	case mpath.CreateMap:
+		return a.Seq, true
+	case mpath.LoadMap:
+		return a.Seq, true
+	case mpath.RemoveMap:
+		return a.Seq, true
+	case mpath.RenameMap:
+		return a.Seq, true
+	case mpath.ResumeMap:
+		return a.Seq, true
+	case mpath.Message:
+		return a.Seq, true
+	}
+	return 0, false
+}
+
+// refuse answers an action that must not reach the kernel, after this step.
+func (l *loop) refuse(seq uint64, b mpath.Broken) {
+	l.next++
+	l.tasks[l.next] = func(engine.Answer) engine.Step {
+		return engine.Step{Event: mpath.ActionDone{Seq: seq, Errno: mpath.ErrnoOther, Detail: "not done: " + b.Error()}}
+	}
+	task := l.next
+	go l.work.done(task, engine.Answer{})
 }
 
 // publish gives readers a new snapshot if anything changed.

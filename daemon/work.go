@@ -3,7 +3,9 @@ package daemon
 import (
 	"errors"
 	"sync"
+	"time"
 
+	"pathkeeper/dmmap"
 	"pathkeeper/engine"
 	"pathkeeper/scsi"
 	"pathkeeper/scsi/sgio"
@@ -17,7 +19,8 @@ type workers struct {
 	ports engine.Ports
 	done  func(task uint64, a engine.Answer)
 
-	classes [classes]chan struct{}
+	classes   [classes]chan struct{}
+	slotLimit time.Duration
 
 	mu      sync.Mutex
 	async   submitter         // nil: no sg driver
@@ -43,16 +46,24 @@ type class uint8
 const (
 	classSysfs class = iota
 	classDM
+	classSwap // a resume suspends first and waits for all that is in flight, as long as a dead device takes
 	classFile // /run, /proc: never blocks for long
 	classDisk // files on a disk that may hang
-	classBlock
+	classNode // nodes of maps below /dev
+	classHold // opening a device waits for its host's error recovery
+	classRead // hangs with the device: a thread each
 	classes
 )
 
-var classWidth = [classes]int{classSysfs: 8, classDM: 16, classFile: 4, classDisk: 2, classBlock: 16}
+var classWidth = [classes]int{classSysfs: 8, classDM: 16, classSwap: 64, classFile: 4, classDisk: 2, classNode: 2, classHold: 64, classRead: 256}
+
+// slotLimit is how long a read of a device waits for one of the threads. When
+// all of them hang, the reads of other devices come back with EBUSY: nothing was
+// learned of those paths. Waiting on would call healthy ones dead.
+const slotLimit = 5 * time.Second
 
 func newWorkers(p engine.Ports) *workers {
-	w := &workers{ports: p, waiting: map[string][]job{}, flying: map[string]uint64{}}
+	w := &workers{ports: p, slotLimit: slotLimit, waiting: map[string][]job{}, flying: map[string]uint64{}}
 	for i := range w.classes {
 		w.classes[i] = make(chan struct{}, classWidth[i])
 	}
@@ -62,9 +73,16 @@ func newWorkers(p engine.Ports) *workers {
 func classOf(a engine.Ask, onDisk func(string) bool) class {
 	switch a.Kind {
 	case engine.KindDM:
+		if a.DM.Cmd == dmmap.CmdSuspend {
+			return classSwap
+		}
 		return classDM
-	case engine.KindHold, engine.KindRelease, engine.KindOwner, engine.KindReadDisk:
-		return classBlock
+	case engine.KindHold, engine.KindRelease:
+		return classHold
+	case engine.KindOwner:
+		return classNode
+	case engine.KindReadDisk:
+		return classRead
 	case engine.KindFile, engine.KindWriteFile, engine.KindRemove, engine.KindList:
 		if onDisk(a.Path) {
 			return classDisk
@@ -81,11 +99,30 @@ func (w *workers) start(task uint64, a engine.Ask) {
 	}
 	c := classOf(a, onDisk)
 	go func() {
-		w.classes[c] <- struct{}{}
+		if !w.slot(c) {
+			w.done(task, engine.Answer{Errno: errnoBusy, Detail: "all threads that read devices wait for dead ones"})
+			return
+		}
 		ans := w.ports.Perform(a)
 		<-w.classes[c]
 		w.done(task, ans)
 	}()
+}
+
+// slot waits for a thread of a class; false: a read has waited too long.
+func (w *workers) slot(c class) bool {
+	if c != classRead {
+		w.classes[c] <- struct{}{}
+		return true
+	}
+	t := time.NewTimer(w.slotLimit)
+	defer t.Stop()
+	select {
+	case w.classes[c] <- struct{}{}:
+		return true
+	case <-t.C:
+		return false
+	}
 }
 
 // onDisk says whether a file lies on a disk that may hang.
