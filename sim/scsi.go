@@ -115,6 +115,12 @@ func (d *Disk) command(cdb []byte) (data []byte, bad *sense) {
 		return nil, d.notReady()
 	case 0x28, 0x88:
 		return d.read(cdb)
+	case 0x25:
+		return d.capacity(8)
+	case 0x9e:
+		if cdb[1]&0x1f == 0x10 {
+			return d.capacity(32)
+		}
 	}
 	return nil, &sense{0x5, 0x20, 0x00}
 }
@@ -192,6 +198,23 @@ func (d *Disk) read(cdb []byte) ([]byte, *sense) {
 	for i := range uint64(n) {
 		b = append(b, d.lun.block(lba+i)...)
 	}
+	return b, nil
+}
+
+// capacity answers READ CAPACITY(10) and (16) (SBC-3 5.12, 5.13).
+func (d *Disk) capacity(n int) ([]byte, *sense) {
+	if bad := d.notReady(); bad != nil {
+		return nil, bad
+	}
+	b := make([]byte, n)
+	last := d.lun.Sectors - 1
+	if n == 8 {
+		binary.BigEndian.PutUint32(b, uint32(min(last, 1<<32-1)))
+		binary.BigEndian.PutUint32(b[4:], 512)
+		return b, nil
+	}
+	binary.BigEndian.PutUint64(b, last)
+	binary.BigEndian.PutUint32(b[8:], 512)
 	return b, nil
 }
 
