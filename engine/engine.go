@@ -61,7 +61,10 @@ type Ask struct {
 // Answer is what the port said. Errno is the raw number, 0 for success; ErrGone
 // and ErrAbsent of sysfs come as ENODEV and ENOENT.
 type Answer struct {
-	Errno  uint32
+	Errno uint32
+	// Late: the process stood still between the request and this answer (SIGSTOP,
+	// a paused VM). The shell knows; what was proved before it is old now.
+	Late   bool
 	Detail string // in words, where the number does not say it all
 	SCSI   scsi.Response
 	Bytes  []byte

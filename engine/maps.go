@@ -3,6 +3,7 @@ package engine
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"pathkeeper/dmmap"
 	"pathkeeper/dmmap/table"
@@ -188,6 +189,7 @@ type changing struct {
 
 	loading   string // the file that says a table is being exchanged
 	announced bool   // it is there
+	late      bool   // the process stood still since the action was decided
 }
 
 func startChange(seq uint64, wwid, name string) (*changing, error) {
@@ -285,7 +287,7 @@ func (e *Engine) createMap(a mpath.CreateMap) Step {
 	if err != nil {
 		return done(mpath.ActionDone{Seq: a.Seq, Errno: mpath.ErrnoInvalid, Detail: err.Error()})
 	}
-	return c.hold(a.Paths, true, func() Step {
+	return c.watch(c.hold(a.Paths, true, func() Step {
 		return dm(dmmap.Create{Name: c.name, UUID: c.uuid}, func(r Answer, bad string) Step {
 			if bad != "" {
 				return c.fail(errnoOf(r.Errno), bad)
@@ -293,6 +295,9 @@ func (e *Engine) createMap(a mpath.CreateMap) Step {
 			return c.load(a.Size, a.Table, a.ReadOnly, func(r Answer, bad string) Step {
 				if bad != "" {
 					return c.undoCreate(r, bad)
+				}
+				if c.late {
+					return c.undoCreate(Answer{Errno: eSTALE}, stoodStill)
 				}
 				return dm(dmmap.Resume{Map: c.ref(), Udev: dmmap.MapUdev(false, a.NoKpartx, false)}, func(r Answer, bad string) Step {
 					if bad != "" {
@@ -302,7 +307,23 @@ func (e *Engine) createMap(a mpath.CreateMap) Step {
 				})
 			})
 		})
-	})
+	}))
+}
+
+// stoodStill is why an action is given up before it takes effect.
+const stoodStill = "the process stood still meanwhile: the paths must be checked again first"
+
+// watch notes if an answer comes late, until the operation ends.
+func (c *changing) watch(s Step) Step {
+	if s.Next == nil {
+		return s
+	}
+	next := s.Next
+	s.Next = func(r Answer) Step {
+		c.late = c.late || r.Late
+		return c.watch(next(r))
+	}
+	return s
 }
 
 // undoCreate takes an empty map away again.
@@ -337,20 +358,51 @@ func (e *Engine) loadMap(a mpath.LoadMap) Step {
 		return done(mpath.ActionDone{Seq: a.Seq, Errno: mpath.ErrnoInvalid, Detail: err.Error()})
 	}
 	c.loading = e.loadingFile(a.WWID)
-	return c.hold(a.Paths, false, func() Step {
+	return c.watch(c.hold(a.Paths, false, func() Step {
 		return c.load(a.Size, a.Table, a.ReadOnly, func(r Answer, bad string) Step {
 			if bad != "" {
 				return c.fail(errnoOf(r.Errno), bad)
 			}
 			return c.announce(func() Step { return c.swap(a, 2) })
 		})
-	})
+	}))
 }
 
 // swap makes the loaded table live with one resume: the kernel suspends inside
 // it, without flushing and without failing what is queued. A resume that fails
 // leaves the map suspended; it is tried again, at last with the former table.
+//
+// Right before it the status is read once more: a path that the kernel has failed
+// since the load was decided would come back active, and nobody has looked at
+// what is behind it.
 func (c *changing) swap(a mpath.LoadMap, tries int) Step {
+	return truth(c.ref(), func(t mpath.Truth, errno mpath.Errno, bad string) Step {
+		if errno != mpath.ErrnoNone {
+			return c.takeBack(errno, "before the new table: "+bad)
+		}
+		if c.late {
+			return c.takeBack(mpath.ErrnoChanged, stoodStill)
+		}
+		for _, d := range a.Table.Devs() {
+			if p, ok := t.Status.Path(d); ok && p.State == table.PathFailed && !slices.Contains(a.Fail, d) {
+				return c.takeBack(mpath.ErrnoChanged, "the kernel has failed path "+d.String()+" meanwhile: the new table would make it active again")
+			}
+		}
+		return c.exchange(a, tries)
+	})
+}
+
+// takeBack ends a load whose table is not live yet.
+func (c *changing) takeBack(errno mpath.Errno, why string) Step {
+	return dm(dmmap.Clear{Map: c.ref()}, func(_ Answer, bad string) Step {
+		if bad != "" {
+			why += "; and the loaded table stays: " + bad
+		}
+		return c.fail(errno, why)
+	})
+}
+
+func (c *changing) exchange(a mpath.LoadMap, tries int) Step {
 	return dm(dmmap.Resume{Map: c.ref(), Udev: dmmap.MapUdev(true, a.NoKpartx, false)}, func(r Answer, bad string) Step {
 		switch {
 		case bad == "":

@@ -33,6 +33,8 @@ type Daemon struct {
 	life    int  // counts processes: what belongs to an earlier one is dropped
 	running bool // there is a process
 	stopped bool // SIGSTOP
+	since   mpath.Instant
+	gaps    int // how often it stood still for long
 	inbox   []func()
 	hung    []func() // requests that do not come back
 
@@ -120,11 +122,20 @@ func (d *Daemon) Kill() {
 }
 
 // Stop is SIGSTOP: time passes, nothing is taken and nothing new is asked.
-func (d *Daemon) Stop() { d.stopped = true; d.trace("stopped", "") }
+func (d *Daemon) Stop() {
+	d.stopped, d.since = true, d.w.now
+	d.trace("stopped", "")
+}
+
+// standstill is what the shell takes for one: its loop turns twice a second.
+const standstill = 5 * mpath.Second
 
 // Continue is SIGCONT: everything that came meanwhile is taken at once.
 func (d *Daemon) Continue() {
 	d.stopped = false
+	if d.w.now.Since(d.since) > standstill {
+		d.gaps++
+	}
 	d.trace("continued", "")
 	for len(d.inbox) > 0 && !d.stopped {
 		f := d.inbox[0]
@@ -182,15 +193,15 @@ func (d *Daemon) news(life int, ev mpath.Event) { d.arrive(life, func() { d.step
 func (d *Daemon) advance(s engine.Step) {
 	switch {
 	case s.Next != nil:
-		life := d.life
-		d.w.after(d.w.between(10*mpath.Millisecond/1000, 500*mpath.Millisecond/1000), func() { d.perform(life, s) })
+		life, gaps := d.life, d.gaps
+		d.w.after(d.w.between(10*mpath.Millisecond/1000, 500*mpath.Millisecond/1000), func() { d.perform(life, gaps, s) })
 	case s.Event != nil:
 		d.step(s.Event)
 	}
 }
 
 // perform lets the kernel do a request that was handed to it.
-func (d *Daemon) perform(life int, s engine.Step) {
+func (d *Daemon) perform(life, gaps int, s engine.Step) {
 	if s.Ask.Kind == engine.KindHold && life != d.life {
 		return // the process is gone, and what it holds with it
 	}
@@ -199,10 +210,15 @@ func (d *Daemon) perform(life int, s engine.Step) {
 	took := d.w.took
 	d.w.took = 0
 	if took == Forever {
-		d.hung = append(d.hung, func() { d.perform(life, s) })
+		d.hung = append(d.hung, func() { d.perform(life, gaps, s) })
 		return
 	}
-	d.w.after(took, func() { d.arrive(life, func() { d.advance(s.Next(answer)) }) })
+	d.w.after(took, func() {
+		d.arrive(life, func() {
+			answer.Late = gaps != d.gaps
+			d.advance(s.Next(answer))
+		})
+	})
 }
 
 // step feeds the core one event, checks the laws, and starts what it asks for.
@@ -295,7 +311,7 @@ func (d *Daemon) processed(e Uevent) {
 			}
 			d.lookAtNode(life, m)
 		}
-		d.news(life, mpath.MapEvent{})
+		d.news(life, mpath.MapEvent{Dev: dev})
 		return
 	}
 	if e.Action == "remove" {
