@@ -49,7 +49,7 @@ func (d *Daemon) takeUevent(ctx context.Context, ev uevent.Event) {
 		return
 	}
 	if strings.HasPrefix(name, "dm-") {
-		d.loop.send(ctx, mpath.MapEvent{})
+		d.loop.send(ctx, mpath.MapEvent{Dev: dev})
 		if ev.Action != "remove" {
 			d.lookAtNode(ctx, dev)
 		}

@@ -59,6 +59,7 @@ func (mc *Machine) takeCheck(e CheckDone) {
 	}
 	if v.Inconclusive || v.State == pathcheck.StatePending || v.State == pathcheck.StateUnknown {
 		p.message = v.Message
+		p.triedFor = asked
 		p.nextCheck = mc.now.After(pendingAgain)
 		if m := mc.mapOf(p.wwid); m != nil {
 			m.touched = true

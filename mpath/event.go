@@ -136,8 +136,10 @@ type MapRef struct {
 	EventNr uint32
 }
 
-// MapEvent says that device-mapper has news: list the maps.
-type MapEvent struct{}
+// MapEvent says that device-mapper has news: list the maps, and read the one that
+// the news are of again. Not everything that is done to a map counts as one of its
+// events: whoever loads a table makes all its paths active.
+type MapEvent struct{ Dev table.DevNum } // zero: not told
 
 // MapRead answers ReadMap, with Errno ErrnoGone where there is no such map.
 type MapRead struct {

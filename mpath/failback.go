@@ -18,7 +18,7 @@ func (mc *Machine) mayFailBack(m *mmap, ps []*path) bool {
 	for _, p := range ps {
 		// All priorities decide, not half of them: those that changed just now
 		// and those that nobody has asked since.
-		if p.up() && !p.stuck && p.answeredFor < m.prioAt && p.checkedAt != m.prioAt {
+		if p.up() && !p.stuck && p.answeredFor < m.prioAt && p.triedFor < m.prioAt && p.checkedAt != m.prioAt {
 			return false
 		}
 	}
@@ -56,6 +56,7 @@ func (mc *Machine) planSwitch(m *mmap, ps []*path) bool {
 		return false
 	}
 	if cur.enabled == 0 {
+		m.failbackAt = 0
 		return false // the kernel leaves a group without paths by itself
 	}
 	if !mc.mayFailBack(m, ps) {

@@ -15,6 +15,7 @@ const (
 	pendingAgain   = 1 * Second  // a check that learned nothing is asked again
 	flapGuard      = 1 * Second  // least time between a kernel failure and the check that may undo it
 	firstChecks    = 3 * Second  // how long a new map waits for the first answers of its other paths
+	lookLimit      = 15 * Second // a device that has not said by then who it is keeps nobody waiting
 	askLimit       = 30 * Second // an answer later than this is reported; the question stays open
 	saveLimit      = 5 * Second  // a name not durable by then: the map gets its WWID as its name
 	retryCreate    = 10 * Second // a failed load or creation is tried again, doubling, at most:
@@ -34,6 +35,7 @@ type Machine struct {
 	listed     bool // the maps were listed once
 	started    bool // first scan and first list of maps are complete: maps may be changed
 	stopping   bool
+	final      bool // nobody takes over
 
 	rules  *policy.Compiled
 	users  []NameID
@@ -52,6 +54,9 @@ type Machine struct {
 
 	nodes []NodeSeen // of maps that are not known yet
 
+	present []table.DevNum // sorted: the disks of the last scan
+	gone    []table.DevNum // sorted: devices of tables that are known to have left
+
 	odd []oddDevice // block devices that could not be identified at all, by name
 
 	looks   []look // devices to identify: at most one open question each
@@ -61,8 +66,10 @@ type Machine struct {
 	scanAt  Instant
 	scanAsk uint64
 	listAsk uint64
-	listAt  Instant // a list that failed is asked for again
-	relist  bool    // news came while a list was open
+	// A list that was made before something came does not take it away.
+	scanAsked, listAsked Instant
+	listAt               Instant // a list that failed is asked for again
+	relist               bool    // news came while a list was open
 
 	acts []Action // of the step that runs
 }
@@ -147,6 +154,11 @@ func (mc *Machine) take(ev Event) {
 		mc.takeCheck(e)
 	case MapEvent:
 		mc.wantList()
+		for _, m := range mc.maps {
+			if m.known && m.have.Dev == e.Dev {
+				mc.readMap(m)
+			}
+		}
 	case MapsListed:
 		mc.takeList(e)
 	case MapRead:
@@ -169,7 +181,7 @@ func (mc *Machine) settle() {
 	if mc.scanAt == 0 || mc.now >= mc.scanAt {
 		mc.scanAt = mc.now.After(scanEvery)
 		if mc.scanAsk == 0 {
-			mc.scanAsk = mc.nextSeq()
+			mc.scanAsk, mc.scanAsked = mc.nextSeq(), mc.now
 			mc.act(Scan{Seq: mc.scanAsk})
 		}
 		mc.wantList()
@@ -222,7 +234,7 @@ func (mc *Machine) inOrder() []*mmap {
 // noteStarted opens the gate for changes when the first picture is complete:
 // every disk was looked at and every map that the kernel had was read.
 func (mc *Machine) noteStarted() {
-	if mc.started || !mc.scanned || !mc.listed || mc.scanAsk != 0 || mc.listAsk != 0 || mc.relist || len(mc.looks) > 0 {
+	if mc.started || !mc.scanned || !mc.listed || mc.scanAsk != 0 || mc.listAsk != 0 || mc.relist || mc.looking() {
 		return
 	}
 	for _, m := range mc.maps {
@@ -266,14 +278,22 @@ func (mc *Machine) nextWake() Instant {
 		if p.checkSeq == 0 && p.checkable() {
 			sooner(p.nextCheck)
 		} else if p.checkSeq != 0 && !p.stuck {
-			sooner(max(p.checkAsked, mc.gapAt).After(p.stuckAfter()))
+			sooner(min(mc.now.After(Second), max(p.checkAsked, mc.gapAt).After(p.stuckAfter())))
 		}
 		if !mc.started && p.member() && p.checkedAt == 0 {
 			sooner(p.seenAt.After(firstChecks))
 		}
 	}
 	sooner(mc.listAt)
+	for i := range mc.looks {
+		if t := mc.looks[i].since.After(lookLimit); mc.looks[i].seq != 0 && t > mc.now {
+			sooner(t)
+		}
+	}
 	for _, m := range mc.maps {
+		if m.ask != 0 { // that a standstill in the middle of it shows
+			sooner(mc.now.After(Second))
+		}
 		sooner(m.readAt)
 		sooner(m.pauseUntil)
 		if m.listed && !m.known && !mc.started {
@@ -341,13 +361,14 @@ func (mc *Machine) dropMap(m *mmap) {
 
 // pathByDev finds the newest path with a device number.
 func (mc *Machine) pathByDev(d table.DevNum) *path {
-	var found *path
-	for _, p := range mc.paths {
-		if p.id.Dev == d && (found == nil || p.id.Diskseq > found.id.Diskseq) {
-			found = p
-		}
+	i, ok := slices.BinarySearchFunc(mc.paths, PathID{Dev: d, Diskseq: ^uint64(0)}, func(p *path, id PathID) int { return p.id.compare(id) })
+	if ok {
+		return mc.paths[i]
 	}
-	return found
+	if i > 0 && mc.paths[i-1].id.Dev == d {
+		return mc.paths[i-1]
+	}
+	return nil
 }
 
 func addSorted(list []string, s string) []string {
@@ -399,7 +420,7 @@ func (mc *Machine) Settled() bool {
 // Complete says whether everything that is there was looked at, and with checks
 // also asked: what an observer waits for.
 func (mc *Machine) Complete(checks bool) bool {
-	if !mc.configured || !mc.loaded || mc.scanAt == 0 || mc.scanAsk != 0 || mc.listAsk != 0 || mc.relist || len(mc.looks) > 0 {
+	if !mc.configured || !mc.loaded || mc.scanAt == 0 || mc.scanAsk != 0 || mc.listAsk != 0 || mc.relist || mc.looking() {
 		return false
 	}
 	for _, m := range mc.maps {

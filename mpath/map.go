@@ -120,7 +120,7 @@ func (mc *Machine) wantList() {
 		return
 	}
 	mc.listAt = 0
-	mc.listAsk = mc.nextSeq()
+	mc.listAsk, mc.listAsked = mc.nextSeq(), mc.now
 	mc.act(ListMaps{Seq: mc.listAsk})
 }
 
@@ -160,6 +160,10 @@ func (mc *Machine) takeList(e MapsListed) {
 	}
 	slices.SortFunc(mc.other, func(a, b MapRef) int { return cmp.Compare(a.Name, b.Name) })
 	for _, m := range slices.Clone(mc.maps) {
+		if m.known && m.haveAt >= mc.listAsked { // read since the list was asked for
+			mc.relist = mc.relist || !here[m.wwid]
+			continue
+		}
 		if !here[m.wwid] {
 			m.listed = false
 			if m.known {
@@ -263,6 +267,14 @@ func (mc *Machine) takeTruth(m *mmap, t Truth) {
 			mc.kernelFailedPath(p)
 		}
 	}
+	if first { // what was left out may belong to it
+		for _, q := range slices.Clone(mc.paths) {
+			if _, ok := q.seen.Identity.Has(m.wwid); ok && q.wwid == "" {
+				mc.decide(q)
+			}
+		}
+	}
+	mc.missing(m)
 	mc.noteSuspended(m)
 }
 
@@ -286,6 +298,7 @@ func (mc *Machine) mapGone(m *mmap) {
 	m.known, m.have, m.adopted, m.accepted = false, Truth{}, false, nil
 	m.listed, m.ourSuspend, m.adoptDue = false, false, false
 	m.queue = queueState{}
+	mc.dl.dirty = true
 	m.touched = true
 	for _, p := range mc.paths {
 		if p.wwid == m.wwid {
@@ -312,6 +325,7 @@ func (mc *Machine) adopt(m *mmap) {
 			m.queue.at, m.queue.expired = d.At, d.Expired
 		}
 	}
+	mc.recorded = slices.DeleteFunc(slices.Clone(mc.recorded), func(d Deadline) bool { return d.WWID == m.wwid }) // it counts once
 	if len(ps) > 0 {
 		m.accepted = mc.differences(m, ps).kinds()
 		if m.name != "" && m.name != m.have.Name {

@@ -28,6 +28,7 @@ type path struct {
 	// answeredFor is when the check that gave that answer was asked: evidence
 	// is as old as its question.
 	answeredFor Instant
+	triedFor    Instant // when the last check was asked that learned nothing
 	reinstated  Instant // last time we gave it back to the kernel
 
 	// Identity. A load makes every path of a table active, so a path whose
@@ -119,8 +120,8 @@ const maxLooks = 64
 func (mc *Machine) startLooks() {
 	open := 0
 	for i := range mc.looks {
-		if mc.looks[i].seq != 0 {
-			open++
+		if mc.looks[i].seq != 0 && mc.now.Since(mc.looks[i].since) < lookLimit {
+			open++ // those that hang must not use up the bound
 		}
 	}
 	for i := range mc.looks {
@@ -134,6 +135,12 @@ func (mc *Machine) startLooks() {
 			open++
 		}
 	}
+}
+
+// looking says whether a device is still to say who it is. One that hangs is
+// waited for only so long.
+func (mc *Machine) looking() bool {
+	return slices.ContainsFunc(mc.looks, func(l look) bool { return l.seq == 0 || mc.now.Since(l.since) < lookLimit })
 }
 
 // endLook closes the question that an answer belongs to. A stale answer is
@@ -170,7 +177,9 @@ func (mc *Machine) takeScan(e Scanned) {
 	mc.scanned = true
 	here := map[PathID]bool{}
 	names := map[string]bool{}
+	mc.present = mc.present[:0:0]
 	for _, d := range e.Disks {
+		mc.present = append(mc.present, d.Dev)
 		id := PathID{Dev: d.Dev, Diskseq: d.Diskseq}
 		here[id] = true
 		names[d.Name] = true
@@ -178,11 +187,17 @@ func (mc *Machine) takeScan(e Scanned) {
 			mc.look(d.Name) // new, or it could not say who it is
 		}
 	}
+	slices.SortFunc(mc.present, table.DevNum.Compare)
 	for _, p := range slices.Clone(mc.paths) {
-		if !here[p.id] {
+		switch {
+		case here[p.id]:
+		case p.seenAt >= mc.scanAsked: // it came while the list was made
+			mc.look(p.seen.Name)
+		default:
 			mc.pathGone(p, "no longer in sysfs")
 		}
 	}
+	mc.findGone()
 	mc.odd = slices.DeleteFunc(mc.odd, func(o oddDevice) bool { return !names[o.name] })
 }
 
@@ -219,6 +234,7 @@ func (mc *Machine) takePath(e PathSeen) {
 	if p == nil {
 		p = &path{id: e.ID, seenAt: mc.now, stateSince: mc.now, failedAt: mc.now}
 		mc.addPath(p)
+		mc.gone = slices.DeleteFunc(slices.Clone(mc.gone), func(d table.DevNum) bool { return d == e.ID.Dev })
 	} else if p.wwid != "" && (e.Identity.WWID == "" || !e.Fresh) {
 		// A path that does not answer the identification now is not another
 		// LUN: its next check decides, and verifies before it counts as up.
@@ -239,6 +255,21 @@ func (mc *Machine) takePath(e PathSeen) {
 		mc.linkMember(m, p)
 	}
 	mc.decide(p)
+	mc.decideOthers(p)
+}
+
+// decideOthers asks again about devices that were left out, since what is known
+// of their LUN has changed with p: how many paths it has, or whose map is whose.
+func (mc *Machine) decideOthers(p *path) {
+	for _, q := range slices.Clone(mc.paths) {
+		if q == p || q.wwid != "" || q.seen.Identity.WWID == "" {
+			continue
+		}
+		_, shared := q.seen.Identity.Has(p.wwid)
+		if shared && p.wwid != "" || q.seen.Identity.WWID == p.seen.Identity.WWID {
+			mc.decide(q)
+		}
+	}
 }
 
 // decide asks policy what the device is, and puts it where it belongs. A path
@@ -280,14 +311,44 @@ func (mc *Machine) decide(p *path) {
 }
 
 // wwidFor is the WWID of the map that a path belongs to: that of a map which
-// the kernel already has under any id of the LUN, else the canonical one.
+// the kernel already has under any id of the LUN, else the canonical one. An id
+// that is not the canonical one may be another LUN's too, so the map's members
+// must be of the same LUN; "" where that cannot be told yet.
 func (mc *Machine) wwidFor(p *path) string {
 	for _, id := range idStrings(p.seen.Identity) {
-		if mc.haveMap(id) {
+		m := mc.mapOf(id)
+		if m == nil || !m.known {
+			continue
+		}
+		if id == p.seen.Identity.WWID {
+			return id
+		}
+		same, sure := mc.sameLUN(m, p)
+		if !sure {
+			mc.note(LevelWarning, p.seen.Name, "the map "+m.label()+" bears an old id of it, but no member of that map has said which LUN it is: waiting for that")
+			return ""
+		}
+		if same {
 			return id
 		}
 	}
 	return p.seen.Identity.WWID
+}
+
+// sameLUN says whether the members of a map are of the LUN of a path by their
+// canonical ids, and whether that is known.
+func (mc *Machine) sameLUN(m *mmap, p *path) (same, sure bool) {
+	devs := m.have.Table.Devs()
+	for _, q := range mc.paths {
+		if q == p || q.seen.Identity.WWID == "" || q.stranger != "" || q.wwid != m.wwid && !slices.Contains(devs, q.id.Dev) {
+			continue
+		}
+		if !q.seen.Identity.SameLUN(p.seen.Identity) {
+			return false, true
+		}
+		same, sure = true, true
+	}
+	return same, sure || len(devs) == 0 || slices.Contains(devs, p.id.Dev)
 }
 
 func (mc *Machine) haveMap(wwid string) bool {
@@ -327,6 +388,10 @@ func (mc *Machine) assign(p *path, wwid string) {
 		old.touched = true
 	}
 	p.wwid = wwid
+	p.inTable, p.kernelFailed = false, false
+	if m := mc.mapOf(wwid); m != nil && m.known && slices.Contains(m.have.Table.Devs(), p.id.Dev) {
+		mc.linkMember(m, p)
+	}
 	if wwid == "" {
 		p.state, p.stateSince, p.nextCheck = pathcheck.StateUnknown, mc.now, 0
 		return
@@ -351,6 +416,9 @@ func (mc *Machine) checkNow(p *path) { p.nextCheck = mc.now }
 // table, gets a table without it.
 func (mc *Machine) pathGone(p *path, why string) {
 	mc.dropPath(p)
+	if mc.pathByDev(p.id.Dev) == nil {
+		mc.addGone(p.id.Dev)
+	}
 	if m := mc.mapOf(p.wwid); m != nil {
 		m.touched = true
 		mc.note(LevelNotice, m.label(), "path "+p.seen.Name+" ("+p.id.Dev.String()+") left: "+why)

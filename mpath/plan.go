@@ -18,6 +18,11 @@ func (mc *Machine) settleMap(m *mmap) {
 		return
 	}
 	m.touched = false
+	for _, at := range []*Instant{&m.retryAt, &m.holdUntil, &m.pauseUntil} {
+		if *at != 0 && mc.now >= *at {
+			*at = 0 // it is time, or no matter any more
+		}
+	}
 	ps := mc.pathsOf(m)
 	mc.chooseSettings(m, ps)
 	if m.nodeDue && m.known && m.settingOK {
@@ -35,7 +40,11 @@ func (mc *Machine) settleMap(m *mmap) {
 	if m.known && m.settingOK {
 		mc.queueing(m, ps)
 	}
-	if m.ask != 0 || mc.stopping {
+	if m.ask != 0 {
+		return
+	}
+	if mc.stopping {
+		mc.planStop(m)
 		return
 	}
 	if !m.known {
@@ -181,7 +190,11 @@ func (mc *Machine) sizeOf(m *mmap, ps []*path) (size table.Sectors, ro bool) {
 	}
 	for _, p := range ps {
 		p.refused = ""
-		if size != 0 && table.Sectors(p.seen.Facts.Size) != size {
+		has := table.Sectors(p.seen.Facts.Size)
+		if p.inTable && has > size {
+			has = size // grown under the map: the map stays as large as it is
+		}
+		if size != 0 && has != size {
 			p.refused = fmt.Sprintf("its size is %d sectors, the map's %d", p.seen.Facts.Size, size)
 			continue
 		}
@@ -325,7 +338,7 @@ func (mc *Machine) planPaths(m *mmap, ps []*path) bool {
 		}
 	}
 	for _, d := range devs {
-		if p := mc.pathByDev(d); (p == nil || p.wwid != m.wwid) && !m.kernelFailed(d) && m.hadPath {
+		if mc.departed(m, d) && !m.kernelFailed(d) && m.hadPath {
 			mc.ask(m, "fail "+d.String(), Message{Seq: mc.nextSeq(), WWID: m.wwid, Name: m.have.Name,
 				Text: "fail_path " + d.String(), Reason: "the device left"})
 			return true
@@ -433,9 +446,9 @@ func (mc *Machine) differences(m *mmap, ps []*path) differences {
 	}
 	for _, dev := range devs {
 		switch p := mc.pathByDev(dev); {
-		case p == nil || p.wwid != m.wwid:
+		case mc.departed(m, dev):
 			d = append(d, difference{"paths", "path " + dev.String() + " left"})
-		case p.stranger != "":
+		case p != nil && p.wwid == m.wwid && p.stranger != "":
 			d = append(d, difference{"stranger", "path " + p.seen.Name + " (" + dev.String() + ") leads to another LUN, " + p.stranger})
 		}
 	}
@@ -588,6 +601,7 @@ func (mc *Machine) mapRemoved(m *mmap) {
 	m.known, m.have = false, Truth{}
 	m.name = ""
 	m.queue = queueState{}
+	mc.dl.dirty = true
 	m.adopted, m.accepted = false, nil
 	for _, p := range mc.paths {
 		if p.wwid == m.wwid {

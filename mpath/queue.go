@@ -21,10 +21,10 @@ func (mc *Machine) queueing(m *mmap, ps []*path) {
 	pol := m.settings.NoPathRetry.V
 	usable, unknown := false, false
 	for _, p := range ps {
-		if p.up() && p.verified() {
+		if p.up() && p.verified() && p.refused == "" {
 			usable = true
 		}
-		if (p.checkedAt == 0 || p.answeredFor < mc.gapAt) && !p.stuck && p.refused == "" {
+		if (p.checkedAt == 0 || p.answeredFor < mc.gapAt) && !p.stuck && p.refused == "" && mc.now.Since(max(p.seenAt, mc.gapAt)) < p.stuckAfter() {
 			unknown = true
 		}
 	}
@@ -69,8 +69,11 @@ func (mc *Machine) queueing(m *mmap, ps []*path) {
 			// nothing came through it since.
 			continue
 		}
+		if p.triedFor >= m.queue.at && mc.now >= m.queue.at.After(p.stuckAfter()) {
+			continue // asked again and again since, and nobody can tell
+		}
 		waiting = true
-		if p.checkSeq == 0 {
+		if p.checkSeq == 0 && p.triedFor < m.queue.at {
 			p.nextCheck = mc.now
 			mc.dueCheck(p)
 		}
@@ -117,14 +120,19 @@ func (mc *Machine) saveDeadlines() {
 // takeStopping ends the daemon's work: with Final, queueing is switched off
 // where the configuration does not want it without a daemon.
 func (mc *Machine) takeStopping(e Stopping) {
-	mc.stopping = true
-	if !e.Final {
+	mc.stopping, mc.final = true, e.Final
+	for _, m := range mc.maps {
+		m.touched = true
+	}
+}
+
+// planStop switches queueing off where nobody takes over. A map whose settings are
+// not known, since nobody has looked at its paths yet, is left as it is.
+func (mc *Machine) planStop(m *mmap) {
+	if !mc.final || !m.known || !m.settingOK || mc.now < m.pauseUntil ||
+		!m.have.Table.QueueIfNoPath() || m.settings.QueueWithoutDaemon.V || m.have.Suspended {
 		return
 	}
-	for _, m := range mc.maps {
-		if m.known && m.have.Table.QueueIfNoPath() && !m.settings.QueueWithoutDaemon.V && !m.have.Suspended {
-			mc.ask(m, "switch queueing off", Message{Seq: mc.nextSeq(), WWID: m.wwid, Name: m.have.Name, Text: "fail_if_no_path",
-				Reason: "the daemon stops for good and queue_without_daemon is off"})
-		}
-	}
+	mc.ask(m, "switch queueing off", Message{Seq: mc.nextSeq(), WWID: m.wwid, Name: m.have.Name, Text: "fail_if_no_path",
+		Reason: "the daemon stops for good and queue_without_daemon is off"})
 }
