@@ -27,11 +27,11 @@ func TestKilledUnderIO(t *testing.T) {
 }
 
 func TestKilledWhileCreating(t *testing.T) {
-	for after := range mpath.Span(60) {
+	for after := range mpath.Span(80) {
 		r := newRig(t, uint64(after), plain)
 		r.alua("one")
 		r.d.Start(r.cfg)
-		r.run(after * 2 * mpath.Millisecond)
+		r.run(10*mpath.Millisecond + after*500*mpath.Millisecond/1000)
 		r.d.Kill()
 		r.run(second)
 		r.start(40 * second)
