@@ -91,6 +91,9 @@ func Run(ctx context.Context, opt Options) error {
 	if err != nil {
 		return err
 	}
+	if err := Preflight(); err != nil {
+		return err
+	}
 	pid, err := lockManager(opt.PidFile)
 	if err != nil {
 		return err

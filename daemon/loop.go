@@ -33,9 +33,12 @@ type loop struct {
 	log    *journal
 
 	inbox chan message
-	tasks map[uint64]engine.Next
+	tasks map[uint64]task
 	next  uint64
 	wake  mpath.Instant
+
+	seen mpath.Instant // when the loop last ran
+	gaps int           // how often the process stood still
 
 	snapshot atomic.Pointer[mpath.Snapshot]
 	dirty    bool
@@ -45,6 +48,26 @@ type loop struct {
 	acts   int
 	// observe: changing actions are not started at all.
 	observe bool
+}
+
+// task is an operation that waits for an answer.
+type task struct {
+	next engine.Next
+	gaps int // when it was asked
+}
+
+// gapLimit is how much longer than its longest wait the loop may be away before
+// the process counts as having stood still.
+const gapLimit = 2 * mpath.Second
+
+// ran notes that the loop runs, and whether it stood still since the last time. It
+// is called before each answer is taken, so that one from before is known as such.
+func (l *loop) ran() {
+	t := now()
+	if l.seen != 0 && t.Since(l.seen) > mpath.Span(longestWait)+gapLimit {
+		l.gaps++
+	}
+	l.seen = t
 }
 
 // message is what reaches the loop: an answer to a task, an event, or a
@@ -59,7 +82,7 @@ type message struct {
 func newLoop(e *engine.Engine, w *workers, log *journal) *loop {
 	l := &loop{
 		core: mpath.New(), engine: e, work: w, log: log,
-		inbox: make(chan message, 1024), tasks: map[uint64]engine.Next{}, ended: make(chan struct{}),
+		inbox: make(chan message, 1024), tasks: map[uint64]task{}, ended: make(chan struct{}),
 	}
 	// Never called by the loop itself: a full inbox would stop it for good.
 	w.done = func(task uint64, a engine.Answer) {
@@ -100,6 +123,9 @@ func (l *loop) call(ctx context.Context, f func()) error {
 // at again.
 const batch = 256
 
+// longestWait is how long the loop sleeps at most.
+const longestWait = 500 * time.Millisecond
+
 // run is the loop, until ctx ends. alive is called at least every half second.
 // It runs once.
 func (l *loop) run(ctx context.Context, alive func()) {
@@ -107,7 +133,7 @@ func (l *loop) run(ctx context.Context, alive func()) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
-		wait := 500 * time.Millisecond
+		wait := longestWait
 		if l.wake != mpath.Never {
 			wait = min(wait, max(0, time.Duration(l.wake-now())))
 		}
@@ -127,6 +153,7 @@ func (l *loop) run(ctx context.Context, alive func()) {
 				break
 			}
 		case <-timer.C:
+			l.ran()
 			if now() >= l.wake {
 				l.step(mpath.Wake{})
 			}
@@ -137,18 +164,20 @@ func (l *loop) run(ctx context.Context, alive func()) {
 }
 
 func (l *loop) take(m message) {
+	l.ran()
 	switch {
 	case m.run != nil:
 		m.run()
 	case m.event != nil:
 		l.step(m.event)
 	default:
-		then, ok := l.tasks[m.task]
+		t, ok := l.tasks[m.task]
 		if !ok {
 			return
 		}
 		delete(l.tasks, m.task)
-		l.advance(then(m.answer))
+		m.answer.Late = t.gaps != l.gaps
+		l.advance(t.next(m.answer))
 	}
 }
 
@@ -157,7 +186,7 @@ func (l *loop) advance(s engine.Step) {
 	switch {
 	case s.Next != nil:
 		l.next++
-		l.tasks[l.next] = s.Next
+		l.tasks[l.next] = task{s.Next, l.gaps}
 		l.work.start(l.next, s.Ask)
 	case s.Event != nil:
 		l.step(s.Event)
@@ -210,11 +239,10 @@ func changes(a mpath.Action) (seq uint64, ok bool) {
 // refuse answers an action that must not reach the kernel, after this step.
 func (l *loop) refuse(seq uint64, b mpath.Broken) {
 	l.next++
-	l.tasks[l.next] = func(engine.Answer) engine.Step {
+	l.tasks[l.next] = task{next: func(engine.Answer) engine.Step {
 		return engine.Step{Event: mpath.ActionDone{Seq: seq, Errno: mpath.ErrnoOther, Detail: "not done: " + b.Error()}}
-	}
-	task := l.next
-	go l.work.done(task, engine.Answer{})
+	}}
+	go l.work.done(l.next, engine.Answer{})
 }
 
 // publish gives readers a new snapshot if anything changed.

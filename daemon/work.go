@@ -2,11 +2,13 @@ package daemon
 
 import (
 	"errors"
+	"fmt"
 	"sync"
 	"time"
 
 	"pathkeeper/dmmap"
 	"pathkeeper/engine"
+	"pathkeeper/mpath"
 	"pathkeeper/scsi"
 	"pathkeeper/scsi/sgio"
 )
@@ -21,6 +23,7 @@ type workers struct {
 
 	classes   [classes]chan struct{}
 	slotLimit time.Duration
+	oldChange mpath.Span
 
 	mu      sync.Mutex
 	async   submitter         // nil: no sg driver
@@ -63,7 +66,7 @@ var classWidth = [classes]int{classSysfs: 8, classDM: 16, classSwap: 64, classFi
 const slotLimit = 5 * time.Second
 
 func newWorkers(p engine.Ports) *workers {
-	w := &workers{ports: p, slotLimit: slotLimit, waiting: map[string][]job{}, flying: map[string]uint64{}}
+	w := &workers{ports: p, slotLimit: slotLimit, oldChange: oldChange, waiting: map[string][]job{}, flying: map[string]uint64{}}
 	for i := range w.classes {
 		w.classes[i] = make(chan struct{}, classWidth[i])
 	}
@@ -97,16 +100,30 @@ func (w *workers) start(task uint64, a engine.Ask) {
 		w.submit(job{task, a})
 		return
 	}
-	c := classOf(a, onDisk)
+	c, asked := classOf(a, onDisk), now()
 	go func() {
 		if !w.slot(c) {
 			w.done(task, engine.Answer{Errno: errnoBusy, Detail: "all threads that read devices wait for dead ones"})
+			return
+		}
+		if age := now().Since(asked); age > w.oldChange && changesMap(a) {
+			<-w.classes[c]
+			w.done(task, engine.Answer{Errno: errnoStale, Detail: fmt.Sprintf("not sent: it was decided %d s ago, and the paths may be others by now", age.Seconds())})
 			return
 		}
 		ans := w.ports.Perform(a)
 		<-w.classes[c]
 		w.done(task, ans)
 	}()
+}
+
+// oldChange is how old a decision may be when it reaches the kernel: whoever is
+// stopped, or waits for a thread, in between must decide again.
+const oldChange = 5 * mpath.Second
+
+// changesMap says whether a request makes a table live or acts on a live one.
+func changesMap(a engine.Ask) bool {
+	return a.Kind == engine.KindDM && (a.DM.Cmd == dmmap.CmdSuspend || a.DM.Cmd == dmmap.CmdMessage || a.DM.Cmd == dmmap.CmdRemove)
 }
 
 // slot waits for a thread of a class; false: a read has waited too long.
@@ -214,4 +231,5 @@ const (
 	errnoBusy     = 16  // EBUSY
 	errnoNoDevice = 19  // ENODEV
 	errnoTimedOut = 110 // ETIMEDOUT
+	errnoStale    = 116 // ESTALE: what was decided is old
 )

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"pathkeeper/blockio"
+	"pathkeeper/dmmap"
 	"pathkeeper/engine"
 	"pathkeeper/mpath"
 )
@@ -83,5 +84,61 @@ func TestAnswersAfterTheEnd(t *testing.T) {
 	case <-ended:
 	case <-time.After(5 * time.Second):
 		t.Fatal("an answer waits for a loop that has ended")
+	}
+}
+
+// slowDM takes its time for each ioctl.
+type slowDM struct{ done chan uint32 }
+
+func (s slowDM) Ioctl(cmd uint32, b []byte) ([]byte, uint32) {
+	time.Sleep(50 * time.Millisecond)
+	s.done <- cmd
+	return b, 0
+}
+
+// A change that has waited for a thread, or was stopped with the process, is not
+// sent when it is old: what it was decided on may be wrong by now. Reads are.
+func TestOldChangesAreNotSent(t *testing.T) {
+	dm := slowDM{done: make(chan uint32, 100)}
+	w := newWorkers(engine.Ports{DM: dm})
+	w.classes[classDM] = make(chan struct{}, 1)
+	w.oldChange = 20 * mpath.Millisecond
+	got := make(chan uint32, 100)
+	w.done = func(_ uint64, a engine.Answer) { got <- a.Errno }
+	for range 3 {
+		w.start(1, engine.Ask{Kind: engine.KindDM, DM: dmmap.Call{Cmd: dmmap.CmdMessage}})
+	}
+	counts := map[uint32]int{}
+	for range 3 {
+		counts[<-got]++
+	}
+	if counts[0] != 1 || counts[errnoStale] != 2 || len(dm.done) != 1 {
+		t.Errorf("errnos %v, %d calls", counts, len(dm.done))
+	}
+	for range 3 {
+		w.start(1, engine.Ask{Kind: engine.KindDM, DM: dmmap.Call{Cmd: dmmap.CmdStatus}})
+	}
+	for range 3 {
+		if errno := <-got; errno != 0 {
+			t.Errorf("a read: errno %d", errno)
+		}
+	}
+}
+
+// An answer to what was asked before a standstill says so.
+func TestAnswersAfterAStandstillAreLate(t *testing.T) {
+	w := newWorkers(engine.Ports{})
+	l := newLoop(&engine.Engine{}, w, newJournal(mpath.LevelError, false))
+	var late []bool
+	l.next = 2
+	for id := range uint64(2) {
+		l.tasks[id] = task{next: func(a engine.Answer) engine.Step { late = append(late, a.Late); return engine.Step{} }}
+	}
+	l.ran()
+	l.take(message{task: 0})
+	l.seen -= mpath.Instant(10 * mpath.Second) // SIGSTOP
+	l.take(message{task: 1})
+	if len(late) != 2 || late[0] || !late[1] {
+		t.Errorf("late %v", late)
 	}
 }

@@ -62,6 +62,12 @@ func TestJoiningPathChangesWhileStoppedInALoad(t *testing.T) {
 		d.Remap(stranger, false)
 		r.run(10 * second)
 		r.d.Continue()
+		for range 2000 {
+			r.run(mpath.Millisecond)
+			if m.live.uses(d) {
+				r.fail("stopped after step %d: the stranger stands in the live table", steps)
+			}
+		}
 		r.run(mpath.Minute)
 		if stranger.Blocks() > 0 {
 			r.fail("stopped after step %d: %d blocks of the stranger are written", steps, stranger.Blocks())
