@@ -331,7 +331,8 @@ func (mc *Machine) planPaths(m *mmap, ps []*path) bool {
 				Text: "fail_path " + p.id.Dev.String(), Reason: p.state.Shown() + ": " + p.message})
 			return true
 		case p.up() && p.kernelFailed && p.verified() && !mc.ghostAlone(p, ps):
-			p.reinstated = mc.now
+			// If its answer shows it failed, that is news: I/O failed on it again.
+			p.reinstated, p.kernelFailed = mc.now, false
 			mc.ask(m, "reinstate "+p.id.Dev.String(), Message{Seq: mc.nextSeq(), WWID: m.wwid, Name: m.have.Name,
 				Text: "reinstate_path " + p.id.Dev.String(), Reason: p.state.Shown() + ": " + p.message})
 			return true

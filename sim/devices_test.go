@@ -353,3 +353,21 @@ func TestNonsense(t *testing.T) {
 		r.fail("no reason: %+v", p.Decision)
 	}
 }
+
+// A path that answers every check and fails every write is brought back at the
+// pace of its checks, not at the speed of light.
+func TestPathThatOnlyAnswersChecks(t *testing.T) {
+	r := newRig(t, 23, plain)
+	l, ds := r.alua("one")
+	r.start(10 * second)
+	r.write(r.mapNamed("mpatha"), l, 5*mpath.Millisecond)
+	ds[0].FailIO = true
+	r.run(10 * mpath.Minute)
+	if n := r.d.Counts["Message"]; n < 10 || n > 200 {
+		r.fail("%d messages in ten minutes", n)
+	}
+	ds[0].FailIO = false
+	r.run(mpath.Minute)
+	r.wantGroups("mpatha", "[sda sdb] | sdc sdd")
+	r.wantSound()
+}

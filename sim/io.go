@@ -115,6 +115,8 @@ func (d *Disk) arrive(io *IO) string {
 		return "no connection"
 	case d.fault == Hung:
 		return hungWord
+	case d.FailIO:
+		return "the write fails"
 	case d.lun == nil:
 		return "no such logical unit"
 	}

@@ -111,6 +111,8 @@ type Disk struct {
 	State string
 	// Exclusive: some program has it open with O_EXCL.
 	Exclusive bool
+	// FailIO: writes fail, everything else is answered as ever.
+	FailIO bool
 
 	lun   *LUN // what is behind it now; nil: nothing
 	fault Fault
