@@ -49,7 +49,7 @@ func newRoot(std streams) *cobra.Command {
 	f.StringVar(&at.socket, "socket", server.SocketPath, "the daemon's API")
 	f.StringVar(&at.configFile, "config", "/etc/multipath.conf", "configuration file")
 	f.StringVar(&at.configDir, "config-dir", "/etc/multipath/conf.d", "directory of further configuration files")
-	root.AddCommand(daemonCommand(at), showCommand(at, std), scsiIDCommand(std), udevCommand(std), reloadCommand(at, std), versionCommand(std))
+	root.AddCommand(daemonCommand(at), showCommand(at, std), scsiIDCommand(std), udevCommand(std), reloadCommand(at, std), simCommand(std), versionCommand(std))
 	root.SetHelpCommand(&cobra.Command{Use: "no-help", Hidden: true})
 	return root
 }
