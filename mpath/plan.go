@@ -37,8 +37,11 @@ func (mc *Machine) settleMap(m *mmap) {
 	if len(ps) > 0 {
 		m.hadPath = true
 	}
-	if m.known && m.settingOK {
+	switch {
+	case m.known && m.settingOK:
 		mc.queueing(m, ps)
+	case m.known:
+		mc.orphaned(m)
 	}
 	if m.ask != 0 {
 		return
@@ -99,10 +102,10 @@ func (mc *Machine) ask(m *mmap, what string, a Action) {
 	m.loading = false
 	switch a := a.(type) {
 	case CreateMap:
-		m.ask, m.loading = a.Seq, true
+		m.ask, m.loading, m.askRO = a.Seq, true, a.ReadOnly
 		m.loaded = a.Table.Devs()
 	case LoadMap:
-		m.ask, m.loading = a.Seq, true
+		m.ask, m.loading, m.askRO = a.Seq, true, a.ReadOnly
 		m.loaded = a.Table.Devs()
 	case ResumeMap:
 		m.ask = a.Seq
@@ -464,6 +467,9 @@ func (mc *Machine) differences(m *mmap, ps []*path) differences {
 	if len(both) == 0 {
 		return d
 	}
+	if m.have.ReadOnly && !m.stillRO && !slices.ContainsFunc(both, func(p *path) bool { return p.seen.Facts.ReadOnly }) {
+		d = append(d, difference{"read-only", "the map is read-only, its paths are not"})
+	}
 	lay := mc.layout(m, both)
 	want := mc.tableOf(m, lay).WithQueue(false)
 	have := only(m.have.Table, both).WithQueue(false)
@@ -497,6 +503,9 @@ func only(t table.Table, ps []*path) table.Table {
 func (mc *Machine) planQueue(m *mmap) bool {
 	on, decided := m.wantQueue()
 	is := m.have.Table.QueueIfNoPath()
+	if m.queue.expired && !m.settingOK {
+		on, decided = false, true
+	}
 	if mc.now < m.pauseUntil || !decided || on == is || (!on && slices.Contains(m.accepted, "queueing")) {
 		return false
 	}
@@ -519,141 +528,4 @@ func (mc *Machine) planRename(m *mmap) bool {
 	}
 	mc.ask(m, "rename", RenameMap{Seq: mc.nextSeq(), WWID: m.wwid, Name: m.have.Name, To: m.name, Reason: m.nameWhy})
 	return true
-}
-
-// takeDone takes the answer of an action.
-func (mc *Machine) takeDone(e ActionDone) {
-	if e.Seq == mc.dl.ask && e.Seq != 0 {
-		mc.dl.ask = 0
-		if e.Errno != ErrnoNone {
-			mc.note(LevelWarning, "deadlines", "cannot be recorded for a restart: "+e.Detail)
-		}
-		return
-	}
-	if e.Seq == mc.known.ask && e.Seq != 0 {
-		mc.wwidsSaved(e)
-		return
-	}
-	if e.Seq == mc.names.ask && e.Seq != 0 {
-		mc.namesSaved(e)
-		return
-	}
-	for _, m := range mc.maps {
-		if m.ask == e.Seq && e.Seq != 0 {
-			mc.mapActionDone(m, e)
-			return
-		}
-	}
-	if e.Errno != ErrnoNone {
-		mc.note(LevelWarning, "action", e.Detail)
-	}
-}
-
-func (mc *Machine) mapActionDone(m *mmap, e ActionDone) {
-	what, wasLoad, wasKnown := m.askWhat, m.loading, m.known
-	m.ask, m.askWhat, m.loading = 0, "", false
-	m.touched = true
-	reread := m.reread
-	m.reread = false
-	if wasLoad && e.Errno != ErrnoNone && wasKnown {
-		m.ourSuspend = true // if it is suspended now, that was the load
-	}
-	if e.HasTruth {
-		mc.takeTruth(m, e.Truth)
-	} else if e.Errno == ErrnoNone && what == "remove" {
-		mc.mapRemoved(m)
-		return
-	} else {
-		reread = true
-	}
-	if e.Errno != ErrnoNone {
-		mc.actionFailed(m, what, e)
-	} else if wasLoad {
-		m.loads++
-		m.accepted, m.adopted, m.adoptDue = nil, false, false
-		m.lastError, m.retryDelay, m.retryAt = "", 0, 0
-		if !wasKnown {
-			mc.note(LevelNotice, m.label(), fmt.Sprintf("map created: %d paths, %s", len(m.have.Table.Devs()), m.wwid))
-			mc.mapCreated(m)
-		}
-	} else if strings.HasPrefix(what, "switch") {
-		m.switches++
-	}
-	if reread && m.known {
-		mc.readMap(m)
-	} else if !m.known && reread {
-		mc.wantList()
-	}
-}
-
-// mapCreated makes the LUN known for the next boot and has udev look at the
-// paths again, so that they show as members.
-func (mc *Machine) mapCreated(m *mmap) {
-	mc.failed = dropSorted(mc.failed, m.wwid)
-	mc.wwids = addSorted(mc.wwids, m.wwid)
-	mc.known.pending = addSorted(mc.known.pending, m.wwid)
-	for _, p := range mc.pathsOf(m) {
-		mc.act(Trigger{Seq: mc.nextSeq(), Name: p.seen.Name, Verb: "change", Reason: "it is a path of " + m.label() + " now"})
-	}
-}
-
-func (mc *Machine) mapRemoved(m *mmap) {
-	mc.note(LevelNotice, m.label(), "map removed: its last path left")
-	m.known, m.have = false, Truth{}
-	m.name = ""
-	m.queue = queueState{}
-	mc.dl.dirty = true
-	m.adopted, m.accepted = false, nil
-	for _, p := range mc.paths {
-		if p.wwid == m.wwid {
-			p.inTable, p.kernelFailed = false, false
-		}
-	}
-	if len(mc.pathsOf(m)) == 0 {
-		mc.dropMap(m)
-	}
-}
-
-// actionFailed notes what the kernel refused and when it is tried again. A
-// creation that failed gives the devices back: they are marked, and udev is
-// made to look at them.
-func (mc *Machine) actionFailed(m *mmap, what string, e ActionDone) {
-	if m.lastError != e.Detail {
-		mc.note(LevelError, m.label(), what+": "+e.Detail)
-	}
-	m.lastError = e.Detail
-	if what != "create" && what != "load" && what != "remove" && what != "rename" {
-		m.pauseUntil = mc.now.After(askAgain)
-		return
-	}
-	if e.Errno == ErrnoChanged {
-		// Somebody was faster: what is true now is being read, then again.
-		m.retryAt = mc.now.After(askAgain)
-		for _, p := range mc.pathsOf(m) {
-			mc.look(p.seen.Name)
-		}
-		return
-	}
-	if h := countedWords(m.settings.Handler.V); len(h) > 0 && !m.noHandler && (what == "create" || what == "load") &&
-		(e.Errno == ErrnoGone || e.Errno == ErrnoInvalid) {
-		// A device may report target port groups and still be none that the
-		// handler takes (scsi_dh_attach): no handler is better than no map.
-		if m.handlerFails++; m.handlerFails > 1 {
-			m.noHandler = true
-			mc.note(LevelWarning, m.label(), "the kernel does not take it with hardware handler "+h[0]+": it is tried without one")
-		}
-		m.retryAt = mc.now.After(askAgain)
-		return
-	}
-	m.retryDelay = min(max(m.retryDelay*2, retryCreate), retryCreateMax)
-	m.retryAt = mc.now.After(m.retryDelay)
-	if what == "create" && !m.known {
-		if !hasSorted(mc.failed, m.wwid) {
-			mc.failed = addSorted(mc.failed, m.wwid)
-			mc.act(MarkFailed{Seq: mc.nextSeq(), WWID: m.wwid})
-			for _, p := range mc.pathsOf(m) {
-				mc.act(Trigger{Seq: mc.nextSeq(), Name: p.seen.Name, Verb: "add", Reason: "no map could be made: the claim is released"})
-			}
-		}
-	}
 }

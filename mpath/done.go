@@ -1,0 +1,144 @@
+package mpath
+
+import (
+	"fmt"
+	"strings"
+)
+
+// takeDone takes the answer of an action.
+func (mc *Machine) takeDone(e ActionDone) {
+	if e.Seq == mc.dl.ask && e.Seq != 0 {
+		mc.dl.ask = 0
+		if e.Errno != ErrnoNone {
+			mc.note(LevelWarning, "deadlines", "cannot be recorded for a restart: "+e.Detail)
+		}
+		return
+	}
+	if e.Seq == mc.known.ask && e.Seq != 0 {
+		mc.wwidsSaved(e)
+		return
+	}
+	if e.Seq == mc.names.ask && e.Seq != 0 {
+		mc.namesSaved(e)
+		return
+	}
+	for _, m := range mc.maps {
+		if m.ask == e.Seq && e.Seq != 0 {
+			mc.mapActionDone(m, e)
+			return
+		}
+	}
+	if e.Errno != ErrnoNone {
+		mc.note(LevelWarning, "action", e.Detail)
+	}
+}
+
+func (mc *Machine) mapActionDone(m *mmap, e ActionDone) {
+	what, wasLoad, wasKnown := m.askWhat, m.loading, m.known
+	m.ask, m.askWhat, m.loading = 0, "", false
+	m.touched = true
+	reread := m.reread
+	m.reread = false
+	if wasLoad && e.Errno != ErrnoNone && wasKnown {
+		m.ourSuspend = true // if it is suspended now, that was the load
+	}
+	if e.HasTruth {
+		mc.takeTruth(m, e.Truth)
+	} else if e.Errno == ErrnoNone && what == "remove" {
+		mc.mapRemoved(m)
+		return
+	} else {
+		reread = true
+	}
+	if e.Errno != ErrnoNone {
+		mc.actionFailed(m, what, e)
+	} else if wasLoad {
+		m.loads++
+		m.stillRO = !m.askRO && m.have.ReadOnly
+		m.accepted, m.adopted, m.adoptDue = nil, false, false
+		m.lastError, m.retryDelay, m.retryAt = "", 0, 0
+		if !wasKnown {
+			mc.note(LevelNotice, m.label(), fmt.Sprintf("map created: %d paths, %s", len(m.have.Table.Devs()), m.wwid))
+			mc.mapCreated(m)
+		}
+	} else if strings.HasPrefix(what, "switch") {
+		m.switches++
+	}
+	if reread && m.known {
+		mc.readMap(m)
+	} else if !m.known && reread {
+		mc.wantList()
+	}
+}
+
+// mapCreated makes the LUN known for the next boot and has udev look at the
+// paths again, so that they show as members.
+func (mc *Machine) mapCreated(m *mmap) {
+	mc.failed = dropSorted(mc.failed, m.wwid)
+	mc.wwids = addSorted(mc.wwids, m.wwid)
+	mc.known.pending = addSorted(mc.known.pending, m.wwid)
+	for _, p := range mc.pathsOf(m) {
+		mc.act(Trigger{Seq: mc.nextSeq(), Name: p.seen.Name, Verb: "change", Reason: "it is a path of " + m.label() + " now"})
+	}
+}
+
+func (mc *Machine) mapRemoved(m *mmap) {
+	mc.note(LevelNotice, m.label(), "map removed: its last path left")
+	m.known, m.have = false, Truth{}
+	m.name = ""
+	m.queue = queueState{}
+	mc.dl.dirty = true
+	m.adopted, m.accepted = false, nil
+	for _, p := range mc.paths {
+		if p.wwid == m.wwid {
+			p.inTable, p.kernelFailed = false, false
+		}
+	}
+	if len(mc.pathsOf(m)) == 0 {
+		mc.dropMap(m)
+	}
+}
+
+// actionFailed notes what the kernel refused and when it is tried again. A
+// creation that failed gives the devices back: they are marked, and udev is
+// made to look at them.
+func (mc *Machine) actionFailed(m *mmap, what string, e ActionDone) {
+	if m.lastError != e.Detail {
+		mc.note(LevelError, m.label(), what+": "+e.Detail)
+	}
+	m.lastError = e.Detail
+	if what != "create" && what != "load" && what != "remove" && what != "rename" {
+		m.pauseUntil = mc.now.After(askAgain)
+		return
+	}
+	if e.Errno == ErrnoChanged {
+		// Somebody was faster: what is true now is being read, then again.
+		m.retryAt = mc.now.After(askAgain)
+		for _, p := range mc.pathsOf(m) {
+			mc.look(p.seen.Name)
+		}
+		return
+	}
+	if h := countedWords(m.settings.Handler.V); len(h) > 0 && !m.noHandler && (what == "create" || what == "load") &&
+		(e.Errno == ErrnoGone || e.Errno == ErrnoInvalid) {
+		// A device may report target port groups and still be none that the
+		// handler takes (scsi_dh_attach): no handler is better than no map.
+		if m.handlerFails++; m.handlerFails > 1 {
+			m.noHandler = true
+			mc.note(LevelWarning, m.label(), "the kernel does not take it with hardware handler "+h[0]+": it is tried without one")
+		}
+		m.retryAt = mc.now.After(askAgain)
+		return
+	}
+	m.retryDelay = min(max(m.retryDelay*2, retryCreate), retryCreateMax)
+	m.retryAt = mc.now.After(m.retryDelay)
+	if what == "create" && !m.known {
+		if !hasSorted(mc.failed, m.wwid) {
+			mc.failed = addSorted(mc.failed, m.wwid)
+			mc.act(MarkFailed{Seq: mc.nextSeq(), WWID: m.wwid})
+			for _, p := range mc.pathsOf(m) {
+				mc.act(Trigger{Seq: mc.nextSeq(), Name: p.seen.Name, Verb: "add", Reason: "no map could be made: the claim is released"})
+			}
+		}
+	}
+}
