@@ -181,6 +181,8 @@ func (e *Engine) Start(a mpath.Action) Step {
 		return e.saveWWIDs(a)
 	case mpath.MarkFailed:
 		return e.markFailed(a)
+	case mpath.ForgetLoad:
+		return e.forgetLoad(a)
 	case mpath.SaveDeadlines:
 		return e.saveDeadlines(a)
 	case mpath.Trigger:

@@ -90,6 +90,8 @@ func withError(a Answer, err error) Answer {
 		a.Errno = eACCES
 	case errors.Is(err, fs.ErrExist):
 		a.Errno = eEXIST
+	case errors.Is(err, statefile.ErrReadOnly):
+		a.Errno = eROFS
 	case errors.As(err, &n) && strings.Contains(err.Error(), "read-only file system"):
 		a.Errno = eROFS
 	default:

@@ -138,6 +138,15 @@ func (e *Engine) markFailed(a mpath.MarkFailed) Step {
 	return ask(Ask{Kind: KindWriteFile, Path: name, Mode: statefile.ModePrivate}, fileDone(a.Seq, "writing the failed mark", a.WWID))
 }
 
+func (e *Engine) forgetLoad(a mpath.ForgetLoad) Step {
+	return ask(Ask{Kind: KindRemove, Path: e.loadingFile(a.WWID)}, func(r Answer) Step {
+		if r.Errno == eNOENT {
+			r = Answer{}
+		}
+		return fileDone(a.Seq, "removing the mark of a load", a.WWID)(r)
+	})
+}
+
 func (e *Engine) saveDeadlines(a mpath.SaveDeadlines) Step {
 	list := statefile.Deadlines{Boot: e.BootID}
 	for _, d := range a.Deadlines {

@@ -136,6 +136,13 @@ type MarkFailed struct {
 	WWID string
 }
 
+// ForgetLoad takes back the word of a former process that it was exchanging a map's
+// table: the map is well -> ActionDone.
+type ForgetLoad struct {
+	Seq  uint64
+	WWID string
+}
+
 // SaveDeadlines writes the deadlines that outlive a restart -> ActionDone.
 type SaveDeadlines struct {
 	Seq       uint64
@@ -203,6 +210,7 @@ func (Message) action()       {}
 func (SaveNames) action()     {}
 func (SaveWWIDs) action()     {}
 func (MarkFailed) action()    {}
+func (ForgetLoad) action()    {}
 func (SaveDeadlines) action() {}
 func (Trigger) action()       {}
 func (SetOwner) action()      {}

@@ -20,7 +20,7 @@ func eventKinds() []Event {
 
 func actionKinds() []Action {
 	return []Action{Scan{}, ListMaps{}, Identify{}, ReadMap{}, StartCheck{}, CreateMap{}, LoadMap{}, ResumeMap{}, RemoveMap{},
-		RenameMap{}, Message{}, SaveNames{}, SaveWWIDs{}, MarkFailed{}, SaveDeadlines{}, Trigger{}, SetOwner{}, Note{}}
+		RenameMap{}, Message{}, SaveNames{}, SaveWWIDs{}, MarkFailed{}, ForgetLoad{}, SaveDeadlines{}, Trigger{}, SetOwner{}, Note{}}
 }
 
 // EventText gives the text form of an event.

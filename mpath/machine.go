@@ -15,6 +15,7 @@ const (
 	pendingAgain   = 1 * Second  // a check that learned nothing is asked again
 	flapGuard      = 1 * Second  // least time between a kernel failure and the check that may undo it
 	firstChecks    = 3 * Second  // how long a new map waits for the first answers of its other paths
+	lookAgain      = 5 * Second  // who could not say who it is, is asked again, doubling, at most scanEvery
 	lookLimit      = 15 * Second // a device that has not said by then who it is keeps nobody waiting
 	askLimit       = 30 * Second // an answer later than this is reported; the question stays open
 	saveLimit      = 5 * Second  // a name not durable by then: the map gets its WWID as its name
@@ -43,6 +44,7 @@ type Machine struct {
 
 	state    policy.State // bindings, old ids, kernel
 	readOnly bool
+	unread   bool     // the bindings could not be read at the start: no line is added
 	wwids    []string // sorted
 	failed   []string // sorted
 	recorded []Deadline
@@ -180,6 +182,7 @@ func (mc *Machine) settle() {
 	}
 	if mc.scanAt == 0 || mc.now >= mc.scanAt {
 		mc.scanAt = mc.now.After(scanEvery)
+		mc.readOnly = mc.unread // a disk that was full is tried again for the next name
 		if mc.scanAsk == 0 {
 			mc.scanAsk, mc.scanAsked = mc.nextSeq(), mc.now
 			mc.act(Scan{Seq: mc.scanAsk})
@@ -192,6 +195,13 @@ func (mc *Machine) settle() {
 	for _, m := range mc.maps {
 		if m.readAt != 0 && mc.now >= m.readAt {
 			mc.readMap(m)
+		}
+	}
+	for _, p := range mc.paths {
+		if p.silent() && mc.now >= p.lookAt {
+			p.lookDelay = min(max(p.lookDelay*2, lookAgain), scanEvery)
+			p.lookAt = mc.now.After(p.lookDelay)
+			mc.look(p.seen.Name)
 		}
 	}
 	mc.startLooks()
@@ -275,6 +285,9 @@ func (mc *Machine) nextWake() Instant {
 	}
 	sooner(mc.scanAt)
 	for _, p := range mc.paths {
+		if p.silent() {
+			sooner(p.lookAt)
+		}
 		if p.checkSeq == 0 && p.checkable() {
 			sooner(p.nextCheck)
 		} else if p.checkSeq != 0 && !p.stuck {

@@ -43,6 +43,7 @@ type mmap struct {
 	askWhat string
 	askAt   Instant
 	loading bool           // the ask is a load or a creation
+	askRO   bool           // of a read-only table
 	loaded  []table.DevNum // what it loads
 
 	// Adoption: differences that a restart must not act on, until somebody asks
@@ -53,6 +54,9 @@ type mmap struct {
 	// unknownID: the map's WWID is none that its members bear by our rules,
 	// though all of them agree on one LUN: keep it, load nothing.
 	unknownID bool
+
+	// stillRO: the kernel made it read-only although no path says it is.
+	stillRO bool
 
 	firstPath  Instant
 	hadPath    bool    // a path of it was seen since we run
@@ -237,6 +241,10 @@ func (mc *Machine) takeTruth(m *mmap, t Truth) {
 	}
 	if !t.Suspended {
 		m.ourSuspend = false
+		if hasSorted(mc.loading, m.wwid) { // or a later suspension, by somebody else, would count as ours
+			mc.loading = dropSorted(mc.loading, m.wwid)
+			mc.act(ForgetLoad{Seq: mc.nextSeq(), WWID: m.wwid})
+		}
 	}
 	if t.Target != "multipath" && t.Live {
 		mc.note(LevelError, t.Name, "has a multipath UUID but a "+t.Target+" table: left alone")
@@ -326,6 +334,11 @@ func (mc *Machine) adopt(m *mmap) {
 		}
 	}
 	mc.recorded = slices.DeleteFunc(slices.Clone(mc.recorded), func(d Deadline) bool { return d.WWID == m.wwid }) // it counts once
+	if len(ps) > 0 && !m.unknownID && !hasSorted(mc.wwids, m.wwid) {
+		// Known for the next boot, as every map that we make.
+		mc.wwids = addSorted(mc.wwids, m.wwid)
+		mc.known.pending = addSorted(mc.known.pending, m.wwid)
+	}
 	if len(ps) > 0 {
 		m.accepted = mc.differences(m, ps).kinds()
 		if m.name != "" && m.name != m.have.Name {

@@ -175,6 +175,7 @@ func (mc *Machine) takeConfig(e Configured) {
 		mc.note(LevelWarning, "config", p.Origin.String()+": "+p.Text)
 	}
 	mc.rules, mc.users, mc.groups = rules, e.Users, e.Groups
+	mc.readOnly = mc.unread // perhaps they can be written now
 	first := !mc.configured
 	mc.configured = true
 	for _, m := range mc.maps {
@@ -202,7 +203,7 @@ func (mc *Machine) takeConfig(e Configured) {
 // takeState takes what the state files say.
 func (mc *Machine) takeState(e StateLoaded) {
 	mc.state = policy.State{Bindings: e.Bindings, OldIDs: e.OldIDs, Kernel: e.Kernel}
-	mc.readOnly = e.ReadOnly
+	mc.readOnly, mc.unread = e.ReadOnly, e.ReadOnly
 	for _, w := range e.WWIDs {
 		mc.wwids = addSorted(mc.wwids, w)
 	}

@@ -17,6 +17,9 @@ type path struct {
 	decision policy.Decision
 	wwid     string // the map it belongs to, "" rejected
 
+	lookAt    Instant // while it is silent
+	lookDelay Span
+
 	// What checks found.
 	state      pathcheck.State
 	stateSince Instant
@@ -54,6 +57,12 @@ type path struct {
 
 // member says whether the path stands in a kernel table.
 func (p *path) member() bool { return p.inTable }
+
+// silent says whether the device could not tell who it is. No event tells when
+// one that was offline is running again.
+func (p *path) silent() bool {
+	return p.wwid == "" && p.seen.Identity.WWID == "" && p.seen.DevState != ""
+}
 
 // checkable says whether the path is checked at all.
 func (p *path) checkable() bool { return p.wwid != "" }
@@ -256,6 +265,13 @@ func (mc *Machine) takePath(e PathSeen) {
 	}
 	mc.decide(p)
 	mc.decideOthers(p)
+	switch {
+	case !p.silent():
+		p.lookDelay = 0
+	case p.lookDelay == 0:
+		p.lookDelay = lookAgain
+		p.lookAt = mc.now.After(lookAgain)
+	}
 }
 
 // decideOthers asks again about devices that were left out, since what is known

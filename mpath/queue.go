@@ -87,6 +87,23 @@ func (mc *Machine) queueing(m *mmap, ps []*path) {
 	mc.note(LevelError, m.label(), "no path came back in time: queued I/O is failed now, as no_path_retry says ("+m.settings.NoPathRetry.Origin.String()+")")
 }
 
+// orphaned goes on with the deadline of a former process where nothing is known of
+// the map's settings, since all its paths have left.
+func (mc *Machine) orphaned(m *mmap) {
+	if m.queue.at == 0 || m.queue.expired || mc.now < m.queue.at {
+		return
+	}
+	m.queue.asked = true
+	for _, d := range m.have.Table.Devs() {
+		if !mc.departed(m, d) {
+			return
+		}
+	}
+	m.queue.expired = true
+	mc.dl.dirty = true
+	mc.note(LevelError, m.label(), "no path came back in time: queued I/O is failed now, as the deadline says that was set before the restart")
+}
+
 // wantQueue says whether the map shall queue without a path; decided is false
 // where the configuration leaves it to the features line.
 func (m *mmap) wantQueue() (on, decided bool) {

@@ -321,3 +321,157 @@ func TestOldListsTakeNothingAway(t *testing.T) {
 		t.Errorf("%d paths after an old scan, want 1", n)
 	}
 }
+
+// Somebody else loads the table again, which makes every path active, also one that
+// leads to a stranger: it is failed again at once.
+func TestForeignLoadMakesPathsActive(t *testing.T) {
+	r := newRig(t, 60, plain)
+	_, ds := r.alua("one")
+	stranger := r.w.AddLUN(LUN{Name: "stranger"})
+	r.start(10 * second)
+	m := r.mapNamed("mpatha")
+	ds[0].Break(NoConnect)
+	r.run(20 * second)
+	text := m.Table()
+	ds[0].Remap(stranger, false)
+	for after := range mpath.Span(20) {
+		r.run(after * 300 * mpath.Millisecond)
+		tab, x := &dmTable{}, &target{length: ds[0].Sectors, kind: "multipath"}
+		if errno := m.construct(tab, x, strings.Fields(text)); errno != 0 {
+			t.Fatal(errno)
+		}
+		tab.targets = append(tab.targets, x)
+		m.live = tab
+		r.w.uevent(m.event("change", "", 0))
+		r.run(300 * mpath.Millisecond)
+		if p := m.live.multipaths()[0].path(ds[0]); p != nil && p.active {
+			r.fail("the path is active")
+		}
+	}
+}
+
+// The mark of a load stays behind (the process was killed right after it); later the
+// administrator suspends the map, and the daemon starts: it is not ours to resume.
+func TestOldMarkOfALoadIsNotForEver(t *testing.T) {
+	r := newRig(t, 61, plain)
+	l, _ := r.alua("one")
+	r.start(10 * second)
+	m := r.mapNamed("mpatha")
+	r.d.Kill()
+	r.w.Files.Put("/run/pathkeeper/loading/"+l.WWID(), "")
+	r.start(20 * second)
+	r.d.Kill()
+	m.suspend(true)
+	r.start(mpath.Minute)
+	if !m.suspended {
+		r.fail("resumed what an administrator has suspended")
+	}
+}
+
+// A LUN is write-protected at first and becomes writable (a replica is promoted).
+func TestReadOnlyBecomesWritable(t *testing.T) {
+	r := newRig(t, 62, plain)
+	l, ds := r.alua("one")
+	l.ReadOnly = true
+	r.start(20 * second)
+	l.ReadOnly = false
+	for _, d := range ds {
+		d.Announce()
+	}
+	r.run(mpath.Minute)
+	if r.mapNamed("mpatha").live.readOnly {
+		r.fail("the table stays read-only")
+	}
+	if n := r.mapNamed("mpatha").Loads; n > 3 {
+		r.fail("%d loads", n)
+	}
+}
+
+// The LUN has grown and every path says so: paths still come and go, the map keeps
+// its size.
+func TestGrownLUNStillGetsTables(t *testing.T) {
+	r := newRig(t, 63, plain)
+	l, ds := r.alua("one")
+	r.start(20 * second)
+	r.write(r.mapNamed("mpatha"), l, 50*mpath.Millisecond)
+	was := l.Sectors
+	l.Sectors *= 2
+	for _, d := range ds {
+		d.rescan()
+		d.Announce()
+	}
+	r.run(10 * second)
+	ds[1].Delete()
+	r.run(20 * second)
+	r.wantGroups("mpatha", "[sda] | sdc sdd")
+	if n := r.mapNamed("mpatha").live.sectors(); n != was {
+		r.fail("%d sectors, was %d", n, was)
+	}
+	r.wantSound()
+}
+
+// All paths have left before the daemon starts again: the recorded deadline still
+// ends the queueing.
+func TestDeadlineWithoutAnyPathAfterRestart(t *testing.T) {
+	r := newRig(t, 64, plain+"overrides {\n no_path_retry 6\n}\n")
+	l, ds := r.alua("one")
+	r.start(10 * second)
+	a := r.write(r.mapNamed("mpatha"), l, 50*mpath.Millisecond)
+	r.run(5 * second)
+	for _, d := range ds {
+		d.Break(NoConnect)
+	}
+	r.run(10 * second)
+	r.d.Kill()
+	for _, d := range ds {
+		d.Delete()
+	}
+	r.start(3 * mpath.Minute)
+	if len(a.errors) == 0 {
+		r.fail("I/O is queued for ever")
+	}
+}
+
+// A name that could not be written once is not the end of names.
+func TestNamesAfterAFullDisk(t *testing.T) {
+	r := newRig(t, 65, plain)
+	r.alua("one")
+	r.w.Files.ReadOnly = []string{"/etc/multipath"}
+	r.start(30 * second)
+	r.w.Files.ReadOnly = nil
+	r.d.Reconfigure(r.cfg)
+	r.run(30 * second)
+	l := r.w.AddLUN(LUN{Name: "two"})
+	r.w.AddPath(l, 2, 1)
+	r.run(30 * second)
+	if n := r.w.Maps(); len(n) != 2 || !contains(strings.Join(n, " "), "mpath") {
+		r.fail("maps %v", n)
+	}
+}
+
+// An adopted map's LUN is known at the next boot too.
+func TestAdoptedMapIsInWWIDs(t *testing.T) {
+	r := newRig(t, 66, plain)
+	l, _ := r.alua("one")
+	r.start(10 * second)
+	r.d.Kill()
+	r.w.Files.Put("/etc/multipath/wwids", "")
+	r.start(10 * second)
+	if !contains(r.w.Files.Text("/etc/multipath/wwids"), l.WWID()) {
+		r.fail("wwids: %q", r.w.Files.Text("/etc/multipath/wwids"))
+	}
+}
+
+// A disk is offline when it is found and comes to life without any event.
+func TestOfflineWhenFound(t *testing.T) {
+	r := newRig(t, 67, plain)
+	l := r.w.AddLUN(LUN{Name: "one"})
+	r.start(5 * second)
+	d := r.w.AddPath(l, 2, 1)
+	d.inquiry, d.vpd00, d.vpd80, d.vpd83 = nil, nil, nil, nil
+	d.SetState("offline")
+	r.run(20 * second)
+	d.SetState("running")
+	r.run(mpath.Minute)
+	r.wantGroups("mpatha", "[sda]")
+}
