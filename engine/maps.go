@@ -245,7 +245,11 @@ func (c *changing) release(then func() Step) Step {
 func (c *changing) hold(paths []mpath.PathRef, exclusive bool, then func() Step) Step {
 	return ask(Ask{Kind: KindHold, Paths: paths, Exclusive: exclusive}, func(r Answer) Step {
 		if r.Errno != 0 {
-			return c.fail(errnoOf(r.Errno), "opening the paths: "+r.Detail)
+			errno := errnoOf(r.Errno)
+			if errno == mpath.ErrnoGone { // one of them: it says nothing of the map
+				errno = mpath.ErrnoChanged
+			}
+			return c.fail(errno, "opening the paths: "+r.Detail)
 		}
 		c.held = r.Held
 		return then()
@@ -485,7 +489,16 @@ func (e *Engine) renameMap(a mpath.RenameMap) Step {
 	if err != nil {
 		return done(mpath.ActionDone{Seq: a.Seq, Errno: mpath.ErrnoInvalid, Detail: err.Error()})
 	}
-	return dm(dmmap.Rename{Map: dmmap.ByName(c.name), To: to, Udev: dmmap.MapUdev(false, false, false)}, c.end)
+	// The kernel renames by name alone. The name may be another map's by now.
+	return query(dmmap.QueryInfo{Map: dmmap.ByName(c.name)}, dmmap.DecodeInfo, func(i dmmap.Info, r Answer, bad string) Step {
+		if bad == "" && i.UUID != c.uuid {
+			r.Errno, bad = eSTALE, "renaming "+a.Name+": it is another map now, "+i.UUID.Kernel()
+		}
+		if bad != "" {
+			return c.fail(errnoOf(r.Errno), bad)
+		}
+		return dm(dmmap.Rename{Map: dmmap.ByName(c.name), To: to, Udev: dmmap.MapUdev(false, false, false)}, c.end)
+	})
 }
 
 func (e *Engine) message(a mpath.Message) Step {

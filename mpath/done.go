@@ -56,7 +56,7 @@ func (mc *Machine) mapActionDone(m *mmap, e ActionDone) {
 		m.loads++
 		m.stillRO = !m.askRO && m.have.ReadOnly
 		m.accepted, m.adopted, m.adoptDue = nil, false, false
-		m.lastError, m.retryDelay, m.retryAt = "", 0, 0
+		m.lastError, m.retryDelay, m.retryAt, m.handlerFails = "", 0, 0, 0
 		if !wasKnown {
 			mc.note(LevelNotice, m.label(), fmt.Sprintf("map created: %d paths, %s", len(m.have.Table.Devs()), m.wwid))
 			mc.mapCreated(m)
@@ -84,7 +84,7 @@ func (mc *Machine) mapCreated(m *mmap) {
 
 func (mc *Machine) mapRemoved(m *mmap) {
 	mc.note(LevelNotice, m.label(), "map removed: its last path left")
-	m.known, m.have = false, Truth{}
+	m.known, m.have, m.removed = false, Truth{}, false
 	m.name = ""
 	m.queue = queueState{}
 	mc.dl.dirty = true
@@ -113,7 +113,8 @@ func (mc *Machine) actionFailed(m *mmap, what string, e ActionDone) {
 	}
 	if e.Errno == ErrnoChanged {
 		// Somebody was faster: what is true now is being read, then again.
-		m.retryAt = mc.now.After(askAgain)
+		m.retryDelay = min(max(m.retryDelay*2, askAgain), retryCreate)
+		m.retryAt = mc.now.After(m.retryDelay)
 		for _, p := range mc.pathsOf(m) {
 			mc.look(p.seen.Name)
 		}

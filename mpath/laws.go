@@ -70,13 +70,19 @@ func (mc *Machine) checkLoad(bad func(law, format string, args ...any), wwid str
 	if len(devs) != len(refs) {
 		bad("every path of a load is held", "%s: %d paths, %d held", wwid, len(devs), len(refs))
 	}
+	lun := ""
 	for _, r := range refs {
 		p := mc.path(r.ID)
+		if p != nil && lun == "" {
+			lun = p.seen.Identity.WWID
+		}
 		switch {
 		case p == nil:
 			bad("a load contains only known paths", "%s: %s", wwid, r.ID)
 		case p.wwid != wwid:
 			bad("one WWID per map, ever", "%s: %s is of %s", wwid, r.ID, p.wwid)
+		case lun != "" && p.seen.Identity.WWID != lun: // though both bear the map's id
+			bad("one LUN per map, ever", "%s: %s is %s, others are %s", wwid, r.ID, p.seen.Identity.WWID, lun)
 		case !p.verified():
 			bad("no load contains a path whose identity was not verified since it last failed", "%s: %s", wwid, r.ID)
 		case !p.up() && !slices.Contains(fail, r.ID.Dev):

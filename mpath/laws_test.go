@@ -67,6 +67,10 @@ func TestLawsFire(t *testing.T) {
 			return []Action{loadOf("w1", ps[0])}
 		}},
 		{"one WWID per map, ever", func(_ *Machine, ps []*path) []Action { return []Action{loadOf("w1", ps[0], ps[2])} }},
+		{"one LUN per map, ever", func(_ *Machine, ps []*path) []Action {
+			ps[0].seen.Identity.WWID, ps[1].seen.Identity.WWID = "w1", "another that bears w1 too"
+			return []Action{loadOf("w1", ps[0], ps[1])}
+		}},
 		{"no load contains a path whose identity was not verified since it last failed", func(_ *Machine, ps []*path) []Action {
 			ps[1].failedAt = 950
 			return []Action{loadOf("w1", ps[0], ps[1])}

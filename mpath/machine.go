@@ -2,6 +2,7 @@ package mpath
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 
 	"pathkeeper/dmmap/table"
@@ -104,6 +105,7 @@ type knownState struct {
 	ask     uint64
 	writing []string
 	pending []string // sorted
+	failed  []string // sorted: to be written again later
 }
 
 // deadlineState is the one open write of the deadlines' file.
@@ -182,6 +184,10 @@ func (mc *Machine) settle() {
 	}
 	if mc.scanAt == 0 || mc.now >= mc.scanAt {
 		mc.scanAt = mc.now.After(scanEvery)
+		for _, w := range mc.known.failed {
+			mc.known.pending = addSorted(mc.known.pending, w)
+		}
+		mc.known.failed = nil
 		mc.readOnly = mc.unread // a disk that was full is tried again for the next name
 		if mc.scanAsk == 0 {
 			mc.scanAsk, mc.scanAsked = mc.nextSeq(), mc.now
@@ -195,6 +201,10 @@ func (mc *Machine) settle() {
 	for _, m := range mc.maps {
 		if m.readAt != 0 && mc.now >= m.readAt {
 			mc.readMap(m)
+		}
+		if m.ask != 0 && !m.askNoted && mc.now.Since(max(m.askAt, mc.gapAt)) >= askLimit {
+			m.askNoted = true
+			mc.note(LevelError, m.label(), fmt.Sprintf("%s: no answer from the kernel for %d s; nothing else can be done to this map until it comes", m.askWhat, mc.now.Since(m.askAt).Seconds()))
 		}
 	}
 	for _, p := range mc.paths {

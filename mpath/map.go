@@ -39,12 +39,13 @@ type mmap struct {
 	drift     string // owner or mode found different, and what was done
 
 	// Ask: at most one action in flight.
-	ask     uint64
-	askWhat string
-	askAt   Instant
-	loading bool           // the ask is a load or a creation
-	askRO   bool           // of a read-only table
-	loaded  []table.DevNum // what it loads
+	ask      uint64
+	askWhat  string
+	askAt    Instant
+	askNoted bool           // that it takes long was said
+	loading  bool           // the ask is a load or a creation
+	askRO    bool           // of a read-only table
+	loaded   []table.DevNum // what it loads
 
 	// Adoption: differences that a restart must not act on, until somebody asks
 	// for it or the map needs a load anyway.
@@ -301,7 +302,10 @@ func (mc *Machine) noteSuspended(m *mmap) {
 func (mc *Machine) mapGone(m *mmap) {
 	if m.known {
 		mc.note(LevelNotice, m.label(), "the map was removed")
-		m.removed = true
+		if m.askWhat != "remove" {
+			m.removed = true
+			m.lastError = "somebody removed the map; a reload of the daemon makes it again"
+		}
 	}
 	m.known, m.have, m.adopted, m.accepted = false, Truth{}, false, nil
 	m.listed, m.ourSuspend, m.adoptDue = false, false, false

@@ -144,7 +144,6 @@ func (mc *Machine) namesSaved(e ActionDone) {
 			mc.state.Bindings = slices.DeleteFunc(slices.Clone(mc.state.Bindings), func(b policy.Binding) bool { return b.WWID == m.wwid })
 			if !m.known {
 				m.name = ""
-				m.noHandler, m.handlerFails = false, 0
 			}
 		}
 	}
@@ -161,8 +160,12 @@ func (mc *Machine) saveWWIDs() {
 }
 
 func (mc *Machine) wwidsSaved(e ActionDone) {
+	writing := mc.known.writing
 	mc.known.ask, mc.known.writing = 0, nil
 	if e.Errno != ErrnoNone {
+		for _, w := range writing { // again with the next scan
+			mc.known.failed = addSorted(mc.known.failed, w)
+		}
 		mc.note(LevelWarning, "wwids", "cannot be written: "+e.Detail+": after a reboot new LUNs are claimed only where the configuration names them")
 	}
 }
@@ -183,6 +186,7 @@ func (mc *Machine) takeConfig(e Configured) {
 		if e.Reconfigure {
 			m.accepted, m.removed, m.retryAt, m.lastError = nil, false, 0, ""
 			m.name = ""
+			m.noHandler, m.handlerFails = false, 0
 		}
 	}
 	for _, p := range slices.Clone(mc.paths) {

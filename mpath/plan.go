@@ -98,7 +98,7 @@ func (m *mmap) pending(now Instant) bool {
 
 // ask notes the one open question of a map.
 func (mc *Machine) ask(m *mmap, what string, a Action) {
-	m.askWhat, m.askAt = what, mc.now
+	m.askWhat, m.askAt, m.askNoted = what, mc.now, false
 	m.loading = false
 	switch a := a.(type) {
 	case CreateMap:
@@ -141,7 +141,7 @@ func (mc *Machine) planCreate(m *mmap, ps []*path) {
 	}
 	m.holdUntil = 0
 	size, ro := mc.sizeOf(m, ps)
-	load := mc.loadable(m, ps, size)
+	load := mc.loadable(m, ps)
 	if !anyUp(load) {
 		return
 	}
@@ -172,7 +172,7 @@ func (mc *Machine) planRevive(m *mmap, ps []*path) {
 	}
 	m.holdUntil, m.retryAt = 0, 0
 	size, ro := mc.sizeOf(m, ps)
-	load := mc.loadable(m, ps, size)
+	load := mc.loadable(m, ps)
 	if !anyUp(load) {
 		return
 	}
@@ -209,7 +209,7 @@ func (mc *Machine) sizeOf(m *mmap, ps []*path) (size table.Sectors, ro bool) {
 // loadable gives the paths that may stand in a new table: of the right size and
 // with an identity that was verified since they last failed. A load makes every
 // one of them active, so the others stay out until they are verified.
-func (mc *Machine) loadable(m *mmap, ps []*path, size table.Sectors) []*path {
+func (mc *Machine) loadable(m *mmap, ps []*path) []*path {
 	var out []*path
 	for _, p := range ps {
 		if p.refused != "" || !p.verified() || m.unknownID {
@@ -219,7 +219,16 @@ func (mc *Machine) loadable(m *mmap, ps []*path, size table.Sectors) []*path {
 			out = append(out, p)
 		}
 	}
-	_ = size
+	for _, p := range out {
+		if !p.seen.Identity.SameLUN(out[0].seen.Identity) {
+			// Somebody else made it so, by an id that two disks bear.
+			if why := "its paths are of different LUNs, " + out[0].seen.Identity.WWID + " and " + p.seen.Identity.WWID + ": no table is loaded; take the map down and make it anew"; m.lastError != why {
+				m.lastError = why
+				mc.note(LevelError, m.label(), why)
+			}
+			return nil
+		}
+	}
 	return out
 }
 
@@ -362,7 +371,8 @@ func (mc *Machine) ghostAlone(p *path, ps []*path) bool {
 
 // planRemove removes a map that has lost its last path and is not used.
 func (mc *Machine) planRemove(m *mmap, ps []*path) bool {
-	if len(ps) > 0 || !m.hadPath || m.settings.FlushOnLastDel.V == "never" {
+	stays := func(d table.DevNum) bool { return !mc.departed(m, d) } // one that cannot say now who it is
+	if len(ps) > 0 || !m.hadPath || m.settings.FlushOnLastDel.V == "never" || slices.ContainsFunc(m.have.Table.Devs(), stays) {
 		m.openNoted = false
 		return false
 	}
@@ -390,7 +400,7 @@ func (mc *Machine) planLoad(m *mmap, ps []*path) bool {
 		return false
 	}
 	size, ro := mc.sizeOf(m, ps)
-	load := mc.loadable(m, ps, size)
+	load := mc.loadable(m, ps)
 	if !anyUp(load) || mc.unsure(m, ps) {
 		return false
 	}

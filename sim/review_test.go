@@ -475,3 +475,55 @@ func TestOfflineWhenFound(t *testing.T) {
 	r.run(mpath.Minute)
 	r.wantGroups("mpatha", "[sda]")
 }
+
+// Somebody has made one map of two disks that share an old id: nothing is loaded.
+func TestMapOfTwins(t *testing.T) {
+	r := newRig(t, 70, plain)
+	ata := func(naa string) *LUN {
+		return r.w.AddLUN(LUN{Name: naa, Vendor: "ATA", Product: "ORADISK", Serial: "9YV1ABCD", Sectors: 1 << 20, NAA: naa})
+	}
+	d := r.w.AddPath(ata("5000c50012345601"), 0, 0)
+	r.w.AddPath(ata("5000c50012345602"), 1, 0)
+	old := ""
+	for _, i := range scsi.Identify(scsi.Raw{Inquiry: d.inquiry, VPD00: d.vpd00, VPD80: d.vpd80, VPD83: d.vpd83}).IDs {
+		if i.Kind == scsi.IDScsiID80 {
+			old = i.Value
+		}
+	}
+	m := r.w.addMap("voting1", "mpath-"+old)
+	tab, x := &dmTable{}, &target{length: 1 << 20, kind: "multipath"}
+	if errno := m.construct(tab, x, strings.Fields("0 0 1 1 service-time 0 2 1 8:0 1 8:16 1")); errno != 0 {
+		t.Fatal(errno)
+	}
+	tab.targets = append(tab.targets, x)
+	m.live = tab
+	r.start(10 * second)
+	r.d.Reconfigure(r.cfg)
+	r.run(mpath.Minute)
+	if m.Loads > 0 {
+		r.fail("%d loads", m.Loads)
+	}
+	r.wantSaid("different LUNs")
+}
+
+// An action that the kernel does not answer is reported.
+func TestHungActionIsReported(t *testing.T) {
+	r := newRig(t, 71, plain)
+	_, ds := r.alua("one")
+	r.start(10 * second)
+	r.d.ports.DM = deafDM{DM{r.w}}
+	ds[0].Break(NoConnect)
+	r.run(2 * mpath.Minute)
+	r.wantSaid("no answer from the kernel")
+}
+
+// deafDM never answers a message.
+type deafDM struct{ DM }
+
+func (d deafDM) Ioctl(cmd uint32, b []byte) ([]byte, uint32) {
+	if cmd&0xff == 14 {
+		d.w.took = Forever
+		return b, 0
+	}
+	return d.DM.Ioctl(cmd, b)
+}
