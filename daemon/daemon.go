@@ -262,7 +262,13 @@ func (d *Daemon) serve(ctx context.Context, loader *configLoader, first loaded, 
 	g.Go(func() error {
 		d.loop.run(gctx, func() {
 			note.alive()
-			if !ready && d.loop.core.Settled() {
+			settled := !ready && d.loop.core.Settled()
+			if !ready && !settled && time.Since(d.begun) >= readyLimit {
+				ready = true
+				note.say("READY=1\nSTATUS=managing the multipath maps of this host; some do not answer yet")
+				d.log.printf(mpath.LevelWarning, "", "not everything has answered after %s: %s; going on with the rest", readyLimit, summary(d.loop.current()))
+			}
+			if settled {
 				ready = true
 				note.say("READY=1\nSTATUS=managing the multipath maps of this host")
 				d.log.printf(mpath.LevelNotice, "", "ready: %s", summary(d.loop.current()))
@@ -283,6 +289,10 @@ func (d *Daemon) serve(ctx context.Context, loader *configLoader, first loaded, 
 	}
 	return err
 }
+
+// readyLimit is how long the start waits for every map of the host. One that hangs
+// must not have systemd kill the manager of all the others, again and again.
+const readyLimit = 30 * time.Second
 
 // stopLimit bounds how long the end of the daemon may take.
 const stopLimit = 5 * time.Second
