@@ -94,16 +94,18 @@ func Run(ctx context.Context, opt Options) error {
 	if err := Preflight(); err != nil {
 		return err
 	}
-	pid, err := lockManager(opt.PidFile)
+	pid, dead, err := lockManager(opt.PidFile)
 	if err != nil {
 		return err
 	}
 	d.close = append(d.close, func() { _ = os.Remove(opt.PidFile); _ = pid.Close() })
 	defer d.end()
-	if d.old, err = server.HoldMpathd(opt.MpathdSocket, nil); err != nil {
+	switch d.old, err = server.HoldMpathd(opt.MpathdSocket, nil); {
+	case err == nil:
+		d.close = append(d.close, func() { _ = d.old.Close() })
+	case dead == 0 || !errors.Is(err, server.ErrHeld):
 		return fmt.Errorf("another manager answers for this host: %w", err)
 	}
-	d.close = append(d.close, func() { _ = d.old.Close() })
 
 	var problems []string
 	if !opt.NoProtect {
@@ -113,6 +115,9 @@ func Run(ctx context.Context, opt Options) error {
 	d.log = newJournal(opt.Level, note.conn != nil)
 	go d.log.write(opt.Log)
 	defer d.log.flush(2 * time.Second)
+	if dead != 0 {
+		d.log.printf(mpath.LevelWarning, "self", "a killed daemon (pid %d) still hangs in the kernel: its lock is put aside; multipathd's socket is its until it ends", dead)
+	}
 	for _, p := range problems {
 		d.log.printf(mpath.LevelNotice, "self", "%s: the daemon is less safe while its own root hangs", p)
 	}
@@ -199,6 +204,9 @@ func (d *Daemon) serve(ctx context.Context, loader *configLoader, first loaded, 
 	if err := os.MkdirAll(d.opt.RunDir, 0o755); err != nil {
 		return fmt.Errorf("making %s: %w", d.opt.RunDir, err)
 	}
+	if err := os.Chmod(d.opt.RunDir, 0o755); err != nil { // whatever the umask: readers are not root
+		return fmt.Errorf("opening %s to readers: %w", d.opt.RunDir, err)
+	}
 
 	group := uint32(uevent.GroupKernel)
 	if _, err := os.Stat(filepath.Join(d.opt.UdevDir, "control")); err == nil {
@@ -232,10 +240,14 @@ func (d *Daemon) serve(ctx context.Context, loader *configLoader, first loaded, 
 		return err
 	}
 	g.Go(api.Serve)
-	g.Go(func() error { return d.old.Serve(source{d}) })
+	if d.old != nil {
+		g.Go(func() error { return d.old.Serve(source{d}) })
+	}
 	g.Go(func() error {
 		<-gctx.Done()
-		_ = d.old.Close()
+		if d.old != nil {
+			_ = d.old.Close()
+		}
 		return api.Close()
 	})
 

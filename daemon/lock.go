@@ -14,37 +14,76 @@ import (
 // lockManager takes multipathd's pid file by the lock that multipathd itself
 // takes (fcntl, whole file), before anything else is touched: one manager per
 // host. If a living process holds it, that process is named.
-func lockManager(path string) (*os.File, error) {
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW, 0o644)
+//
+// A daemon of ours that was killed while one of its threads hangs in the kernel
+// holds the lock as long as it hangs, which is exactly while the storage needs a
+// daemon. It can do nothing any more: its file is put aside, and dead is its pid.
+func lockManager(path string) (f *os.File, dead int, err error) {
+	f, holder, err := tryLock(path)
+	if err == nil || holder == 0 || !dying(holder, "/proc") {
+		return f, 0, err
+	}
+	if err := os.Remove(path); err != nil {
+		return nil, 0, fmt.Errorf("putting the pid file of dead %s aside: %w", processName(holder), err)
+	}
+	f, _, err = tryLock(path)
+	return f, holder, err
+}
+
+func tryLock(path string) (f *os.File, holder int, err error) {
+	f, err = os.OpenFile(path, os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW, 0o644)
 	if err != nil {
 		if errors.Is(err, os.ErrPermission) {
-			return nil, fmt.Errorf("opening %s: %w: the daemon needs root", path, err)
+			return nil, 0, fmt.Errorf("opening %s: %w: the daemon needs root", path, err)
 		}
-		return nil, fmt.Errorf("opening %s: %w", path, err)
+		return nil, 0, fmt.Errorf("opening %s: %w", path, err)
 	}
 	lk := unix.Flock_t{Type: unix.F_WRLCK, Whence: 0}
 	err = unix.FcntlFlock(f.Fd(), unix.F_SETLK, &lk)
 	if err == nil {
-		if err := f.Truncate(0); err != nil {
-			f.Close()
-			return nil, fmt.Errorf("writing %s: %w", path, err)
+		if err = f.Truncate(0); err == nil {
+			_, err = f.WriteAt([]byte(strconv.Itoa(os.Getpid())+"\n"), 0)
 		}
-		if _, err := f.WriteAt([]byte(strconv.Itoa(os.Getpid())+"\n"), 0); err != nil {
-			f.Close()
-			return nil, fmt.Errorf("writing %s: %w", path, err)
+		if err != nil {
+			_ = f.Close()
+			return nil, 0, fmt.Errorf("writing %s: %w", path, err)
 		}
-		return f, nil
+		return f, 0, nil
 	}
 	defer f.Close()
 	if !errors.Is(err, unix.EAGAIN) && !errors.Is(err, unix.EACCES) {
-		return nil, fmt.Errorf("locking %s: %w", path, err)
+		return nil, 0, fmt.Errorf("locking %s: %w", path, err)
 	}
 	lk = unix.Flock_t{Type: unix.F_WRLCK, Whence: 0}
-	pid := 0
 	if unix.FcntlFlock(f.Fd(), unix.F_GETLK, &lk) == nil && lk.Type != unix.F_UNLCK {
-		pid = int(lk.Pid)
+		holder = int(lk.Pid)
 	}
-	return nil, fmt.Errorf("%s already manages the multipath maps of this host (it holds %s): stop it first, its maps are then taken over as they are", processName(pid), path)
+	return nil, holder, fmt.Errorf("%s already manages the multipath maps of this host (it holds %s): stop it first, its maps are then taken over as they are", processName(holder), path)
+}
+
+// dying says whether a process is one of ours that was killed and only waits for
+// a thread that the kernel does not give back: a zombie leader, or SIGKILL pending
+// (proc_pid_status(5)). A living one, or one of another program, never is.
+func dying(pid int, proc string) bool {
+	b, err := os.ReadFile(filepath.Join(proc, strconv.Itoa(pid), "status"))
+	if err != nil {
+		return false
+	}
+	ours, dead := false, false
+	for _, line := range strings.Split(string(b), "\n") {
+		key, value, _ := strings.Cut(line, ":")
+		value = strings.TrimSpace(value)
+		switch key {
+		case "Name":
+			ours = value == "pathkeeper"
+		case "State":
+			dead = dead || strings.HasPrefix(value, "Z") || strings.HasPrefix(value, "X")
+		case "SigPnd", "ShdPnd":
+			set, err := strconv.ParseUint(value, 16, 64)
+			dead = dead || err == nil && set&(1<<(unix.SIGKILL-1)) != 0
+		}
+	}
+	return ours && dead
 }
 
 // processName gives "multipathd (pid 812)".

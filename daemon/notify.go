@@ -63,11 +63,22 @@ func (n *notifier) restarting(unit string) bool {
 	if n.conn == nil {
 		return false
 	}
+	// In a goroutine that is left behind: on a dead root even the start of a
+	// program hangs, whatever its context says.
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 	defer cancel()
-	out, err := exec.CommandContext(ctx, "systemctl", "list-jobs", "--no-legend", "--plain").Output()
-	if err != nil {
-		return false
+	answer := make(chan []byte, 1)
+	go func() {
+		out, err := exec.CommandContext(ctx, "systemctl", "list-jobs", "--no-legend", "--plain").Output()
+		if err != nil {
+			out = nil
+		}
+		answer <- out
+	}()
+	var out []byte
+	select {
+	case out = <-answer:
+	case <-ctx.Done():
 	}
 	for _, line := range strings.Split(string(out), "\n") {
 		f := strings.Fields(line)

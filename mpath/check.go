@@ -3,6 +3,7 @@ package mpath
 import (
 	"fmt"
 
+	"pathkeeper/dmmap/table"
 	"pathkeeper/pathcheck"
 	"pathkeeper/scsi"
 )
@@ -91,6 +92,7 @@ func (mc *Machine) takeCheck(e CheckDone) {
 		if p.prioKnown && p.prio.Priority != e.Prio.Priority {
 			mc.note(LevelInfo, p.seen.Name, fmt.Sprintf("priority %d -> %d (%s)", p.prio.Priority, e.Prio.Priority, e.Prio.State))
 			mc.prioritiesChanged(p)
+			mc.regroupAgain(p.wwid)
 		}
 		p.prio, p.prioKnown = e.Prio, true
 	}
@@ -160,6 +162,18 @@ func (mc *Machine) prioritiesChanged(p *path) {
 		default:
 			mc.checkNow(q)
 		}
+	}
+}
+
+// regroupAgain ends the patience with an adopted map's groups: they were taken as
+// they were for the priorities of then, and those have changed.
+func (mc *Machine) regroupAgain(wwid string) {
+	m := mc.mapOf(wwid)
+	if m == nil || m.settings.Grouping.V != "group_by_prio" {
+		return
+	}
+	for _, f := range []table.Field{table.FieldGroups, table.FieldOrder} {
+		m.accepted = dropSorted(m.accepted, f.String())
 	}
 }
 

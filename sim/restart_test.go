@@ -226,3 +226,31 @@ func TestRemapWhileStoppedWithChecksInFlight(t *testing.T) {
 		r.wantSound()
 	}
 }
+
+// An adopted map's groups are taken as they are: the restart loads nothing though
+// the ALUA states moved meanwhile. When they move again under the daemon's eyes,
+// the groups follow.
+func TestAdoptedGroupsFollowPriorities(t *testing.T) {
+	r := newRig(t, 21, plain)
+	l, _ := r.alua("one")
+	r.start(10 * second)
+	m := r.mapNamed("mpatha")
+	r.write(m, l, 50*mpath.Millisecond)
+	r.wantGroups("mpatha", "[sda sdb] | sdc sdd")
+	r.d.Kill()
+	l.SetAccess(1, NonOptimized)
+	l.SetAccess(2, Optimized)
+	loads := m.Loads
+	r.start(30 * second)
+	if m.Loads != loads {
+		r.fail("the restart loaded %d tables", m.Loads-loads)
+	}
+	l.SetAccess(1, Standby)
+	r.run(mpath.Minute)
+	r.wantGroups("mpatha", "[sdc sdd] | sda sdb")
+	l.SetAccess(1, Optimized)
+	l.SetAccess(2, NonOptimized)
+	r.run(mpath.Minute)
+	r.wantGroups("mpatha", "[sda sdb] | sdc sdd")
+	r.wantSound()
+}
