@@ -24,42 +24,37 @@ func fileDone(seq uint64, what, name string) Next {
 	}
 }
 
+// edit changes a state file's content. A nil result: nothing to change.
+type edit func(have []byte) (want []byte, err error)
+
+// update reads a state file, edits it and writes it as a whole. Any trouble ends
+// the action; then goes on where there is none.
+func (e *Engine) update(seq uint64, name string, change edit, then func() Step) Step {
+	return ask(Ask{Kind: KindFile, Path: name}, func(r Answer) Step {
+		if r.Errno != 0 && r.Errno != eNOENT {
+			return fileDone(seq, "reading", name)(r)
+		}
+		want, err := change(r.Bytes)
+		if err != nil {
+			return done(mpath.ActionDone{Seq: seq, Errno: mpath.ErrnoInvalid, Detail: name + ": " + err.Error()})
+		}
+		if want == nil {
+			return then()
+		}
+		return ask(Ask{Kind: KindWriteFile, Path: name, Bytes: want, Mode: statefile.ModePrivate}, func(r Answer) Step {
+			if r.Errno != 0 {
+				return fileDone(seq, "writing", name)(r)
+			}
+			return then()
+		})
+	})
+}
+
 // saveNames writes the old ids first: a name that stands in bindings under an
 // old id must find its record.
 func (e *Engine) saveNames(a mpath.SaveNames) Step {
-	bindings := func() Step {
-		return ask(Ask{Kind: KindFile, Path: e.Files.Bindings}, func(r Answer) Step {
-			if r.Errno != 0 && r.Errno != eNOENT {
-				return fileDone(a.Seq, "reading", e.Files.Bindings)(r)
-			}
-			file, _ := statefile.ParseBindings(r.Bytes)
-			changed := false
-			for _, b := range a.Bindings {
-				line := statefile.Binding{Alias: b.Alias, WWID: b.WWID}
-				if slices.Contains(file.Lines(), line) {
-					continue
-				}
-				next, err := file.Add(line)
-				if err != nil {
-					return done(mpath.ActionDone{Seq: a.Seq, Errno: mpath.ErrnoInvalid, Detail: e.Files.Bindings + ": " + err.Error()})
-				}
-				file, changed = next, true
-			}
-			if !changed {
-				return done(mpath.ActionDone{Seq: a.Seq})
-			}
-			return ask(Ask{Kind: KindWriteFile, Path: e.Files.Bindings, Bytes: file.Bytes(), Mode: statefile.ModePrivate}, fileDone(a.Seq, "writing", e.Files.Bindings))
-		})
-	}
-	if len(a.OldIDs) == 0 {
-		return bindings()
-	}
-	return ask(Ask{Kind: KindFile, Path: e.Files.OldIDs}, func(r Answer) Step {
-		if r.Errno != 0 && r.Errno != eNOENT {
-			return fileDone(a.Seq, "reading", e.Files.OldIDs)(r)
-		}
-		file, _ := statefile.ParseOldIDs(r.Bytes)
-		changed := false
+	oldIDs := func(have []byte) (want []byte, err error) {
+		file, _ := statefile.ParseOldIDs(have)
 		for _, o := range a.OldIDs {
 			id := statefile.OldID{Old: o.Old, Canonical: o.Canonical}
 			if slices.Contains(file.All(), id) {
@@ -67,50 +62,47 @@ func (e *Engine) saveNames(a mpath.SaveNames) Step {
 			}
 			next, ok := file.Add(id)
 			if !ok {
-				return done(mpath.ActionDone{Seq: a.Seq, Errno: mpath.ErrnoExists, Detail: e.Files.OldIDs + ": " + o.Old + " stands for another LUN there"})
+				return nil, fmt.Errorf("%s stands for another LUN there", o.Old)
 			}
-			file, changed = next, true
+			file, want = next, next.Bytes()
 		}
-		if !changed {
-			return bindings()
-		}
-		return ask(Ask{Kind: KindWriteFile, Path: e.Files.OldIDs, Bytes: file.Bytes(), Mode: statefile.ModePrivate}, func(r Answer) Step {
-			if r.Errno != 0 {
-				return fileDone(a.Seq, "writing", e.Files.OldIDs)(r)
+		return want, nil
+	}
+	bindings := func(have []byte) (want []byte, err error) {
+		file, _ := statefile.ParseBindings(have)
+		for _, b := range a.Bindings {
+			line := statefile.Binding{Alias: b.Alias, WWID: b.WWID}
+			if slices.Contains(file.Lines(), line) {
+				continue
 			}
-			return bindings()
-		})
+			if file, err = file.Add(line); err != nil {
+				return nil, err
+			}
+			want = file.Bytes()
+		}
+		return want, nil
+	}
+	return e.update(a.Seq, e.Files.OldIDs, oldIDs, func() Step {
+		return e.update(a.Seq, e.Files.Bindings, bindings, func() Step { return done(mpath.ActionDone{Seq: a.Seq}) })
 	})
 }
 
 // saveWWIDs makes LUNs known for the next boot and takes their failed marks away.
 func (e *Engine) saveWWIDs(a mpath.SaveWWIDs) Step {
-	return ask(Ask{Kind: KindFile, Path: e.Files.WWIDs}, func(r Answer) Step {
-		if r.Errno != 0 && r.Errno != eNOENT {
-			return fileDone(a.Seq, "reading", e.Files.WWIDs)(r)
-		}
-		file, _ := statefile.ParseWWIDs(r.Bytes)
-		changed := false
+	add := func(have []byte) (want []byte, err error) {
+		file, _ := statefile.ParseWWIDs(have)
 		for _, w := range a.WWIDs {
 			if file.Has(w) {
 				continue
 			}
-			next, err := file.Add(w)
-			if err != nil {
-				return done(mpath.ActionDone{Seq: a.Seq, Errno: mpath.ErrnoInvalid, Detail: e.Files.WWIDs + ": " + err.Error()})
+			if file, err = file.Add(w); err != nil {
+				return nil, err
 			}
-			file, changed = next, true
+			want = file.Bytes()
 		}
-		if !changed {
-			return e.unmark(a.Seq, a.WWIDs)
-		}
-		return ask(Ask{Kind: KindWriteFile, Path: e.Files.WWIDs, Bytes: file.Bytes(), Mode: statefile.ModePrivate}, func(r Answer) Step {
-			if r.Errno != 0 {
-				return fileDone(a.Seq, "writing", e.Files.WWIDs)(r)
-			}
-			return e.unmark(a.Seq, a.WWIDs)
-		})
-	})
+		return want, nil
+	}
+	return e.update(a.Seq, e.Files.WWIDs, add, func() Step { return e.unmark(a.Seq, a.WWIDs) })
 }
 
 // unmark takes the failed marks of LUNs away, one by one.
