@@ -3,6 +3,8 @@ GO      ?= go
 DESTDIR ?=
 PREFIX  ?= /usr
 LDFLAGS  = -s -w
+STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
+GOFUMPT  = mvdan.cc/gofumpt@v0.12.0
 export CGO_ENABLED = 0
 
 .PHONY: all build tree run sim check test test-all lab-deps install clean fmt
@@ -35,8 +37,9 @@ sim: build
 
 # What needs neither root nor QEMU.
 check:
-	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { echo "not gofmt-clean:"; gofmt -l $$(git ls-files '*.go'); exit 1; }
+	@out=$$($(GO) run $(GOFUMPT) -l $$(git ls-files '*.go')) || exit 1; test -z "$$out" || { echo "not formatted (make fmt):"; echo "$$out"; exit 1; }
 	$(GO) vet ./...
+	$(GO) run $(STATICCHECK) ./...
 	$(GO) test ./...
 
 # Everything that CI runs: check, then every scenario on the real kernel.
@@ -60,7 +63,7 @@ install: build
 	./pathkeeper udev install $(DESTDIR)$(PREFIX)/lib/udev/rules.d
 
 fmt:
-	gofmt -w $$(git ls-files '*.go')
+	$(GO) run $(GOFUMPT) -w $$(git ls-files '*.go')
 
 clean:
 	rm -rf pathkeeper build

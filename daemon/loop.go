@@ -5,7 +5,6 @@ package daemon
 
 import (
 	"context"
-	"fmt"
 	"sync/atomic"
 	"time"
 
@@ -46,8 +45,6 @@ type loop struct {
 	ended  chan struct{} // closed when run has returned: nobody takes answers any more
 	broken int           // laws that did not hold: bugs
 	acts   int
-	// observe: changing actions are not started at all.
-	observe bool
 }
 
 // task is an operation that waits for an answer.
@@ -261,12 +258,4 @@ func (l *loop) current() mpath.Snapshot {
 		return *s
 	}
 	return mpath.Snapshot{}
-}
-
-// busy says in words what is in flight, "" for nothing.
-func (l *loop) busy() string {
-	if n := len(l.tasks); n > 0 {
-		return fmt.Sprintf("%d requests in flight", n)
-	}
-	return ""
 }

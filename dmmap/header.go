@@ -59,7 +59,7 @@ const (
 const (
 	cmdBase uint32 = 3<<30 | HeaderBytes<<16 | 0xfd<<8
 
-	CmdVersion       = cmdBase | 0  // DM_VERSION
+	CmdVersion       = cmdBase      // DM_VERSION, number 0
 	CmdList          = cmdBase | 2  // DM_LIST_DEVICES
 	CmdCreate        = cmdBase | 3  // DM_DEV_CREATE
 	CmdRemove        = cmdBase | 4  // DM_DEV_REMOVE

@@ -90,10 +90,18 @@ func TestCreateOrder(t *testing.T) {
 		{"somebody has a device", map[string]uint32{"hold exclusively": eBUSY}, []string{"hold exclusively", "read table"}, mpath.ErrnoBusy},
 		{"a device is another one", map[string]uint32{"hold exclusively": eSTALE}, []string{"hold exclusively", "read table"}, mpath.ErrnoChanged},
 		{"the name is taken", map[string]uint32{"create map": eBUSY}, []string{"hold exclusively", "create map", "release 2", "read table"}, mpath.ErrnoBusy},
-		{"the table is refused", map[string]uint32{"load table": eINVAL},
-			[]string{"hold exclusively", "create map", "load table", "release 2", "remove map"}, mpath.ErrnoInvalid},
-		{"the paths are read-only", map[string]uint32{"load table": eROFS},
-			[]string{"hold exclusively", "create map", "load table", "load table", "release 2", "remove map"}, mpath.ErrnoReadOnly},
+		{
+			"the table is refused",
+			map[string]uint32{"load table": eINVAL},
+			[]string{"hold exclusively", "create map", "load table", "release 2", "remove map"},
+			mpath.ErrnoInvalid,
+		},
+		{
+			"the paths are read-only",
+			map[string]uint32{"load table": eROFS},
+			[]string{"hold exclusively", "create map", "load table", "load table", "release 2", "remove map"},
+			mpath.ErrnoReadOnly,
+		},
 	} {
 		s := &script{t: t, errno: c.errno}
 		ev := s.run(testEngine().Start(create))
@@ -153,10 +161,19 @@ func TestObserverChangesNothing(t *testing.T) {
 	e := testEngine()
 	e.ReadOnly = true
 	for _, a := range []mpath.Action{
-		mpath.CreateMap{Seq: 1, WWID: "3600", Name: "a", Size: 8, Table: tab, Paths: refs}, mpath.LoadMap{Seq: 1, WWID: "3600", Name: "a", Size: 8, Table: tab, Paths: refs},
-		mpath.RemoveMap{Seq: 1, WWID: "3600", Name: "a"}, mpath.RenameMap{Seq: 1, WWID: "3600", Name: "a", To: "b"}, mpath.ResumeMap{Seq: 1, WWID: "3600", Name: "a"},
-		mpath.Message{Seq: 1, WWID: "3600", Name: "a", Text: "fail_path 8:0"}, mpath.SaveNames{Seq: 1}, mpath.SaveWWIDs{Seq: 1, WWIDs: []string{"3600"}},
-		mpath.MarkFailed{Seq: 1, WWID: "3600"}, mpath.SaveDeadlines{Seq: 1}, mpath.Trigger{Seq: 1, Name: "sda", Verb: "change"}, mpath.SetOwner{Seq: 1}, mpath.ForgetLoad{},
+		mpath.CreateMap{Seq: 1, WWID: "3600", Name: "a", Size: 8, Table: tab, Paths: refs},
+		mpath.LoadMap{Seq: 1, WWID: "3600", Name: "a", Size: 8, Table: tab, Paths: refs},
+		mpath.RemoveMap{Seq: 1, WWID: "3600", Name: "a"},
+		mpath.RenameMap{Seq: 1, WWID: "3600", Name: "a", To: "b"},
+		mpath.ResumeMap{Seq: 1, WWID: "3600", Name: "a"},
+		mpath.Message{Seq: 1, WWID: "3600", Name: "a", Text: "fail_path 8:0"},
+		mpath.SaveNames{Seq: 1},
+		mpath.SaveWWIDs{Seq: 1, WWIDs: []string{"3600"}},
+		mpath.MarkFailed{Seq: 1, WWID: "3600"},
+		mpath.SaveDeadlines{Seq: 1},
+		mpath.Trigger{Seq: 1, Name: "sda", Verb: "change"},
+		mpath.SetOwner{Seq: 1},
+		mpath.ForgetLoad{},
 	} {
 		if st := e.Start(a); st.Next != nil {
 			t.Errorf("%T asks a port: %+v", a, st.Ask)

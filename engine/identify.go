@@ -35,7 +35,6 @@ type identification struct {
 	name string
 	disk sysfs.Disk
 	udev uevent.Record
-	raw  scsi.Raw
 	mnts []sysfs.Mount
 	swps []sysfs.Swap
 	bad  string // what could not be read, in words

@@ -26,9 +26,6 @@ type Ports struct {
 	Nodes blockio.NodePort // nil: an observer
 }
 
-// fileLimit bounds a state or proc file, bytes.
-const fileLimit = 64 << 20
-
 // Perform carries one request to its port and brings the answer. It may block
 // as long as the kernel does.
 func (p Ports) Perform(a Ask) Answer {

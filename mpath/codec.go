@@ -14,13 +14,47 @@ import (
 // replay, and it round-trips.
 
 func eventKinds() []Event {
-	return []Event{Wake{}, Configured{}, StateLoaded{}, DeviceHint{}, Overrun{}, Scanned{}, PathSeen{}, PathUnreadable{},
-		CheckDone{}, MapsListed{}, MapEvent{}, MapRead{}, NodeSeen{}, ActionDone{}, Stopping{}}
+	return []Event{
+		Wake{},
+		Configured{},
+		StateLoaded{},
+		DeviceHint{},
+		Overrun{},
+		Scanned{},
+		PathSeen{},
+		PathUnreadable{},
+		CheckDone{},
+		MapsListed{},
+		MapEvent{},
+		MapRead{},
+		NodeSeen{},
+		ActionDone{},
+		Stopping{},
+	}
 }
 
 func actionKinds() []Action {
-	return []Action{Scan{}, ListMaps{}, Identify{}, ReadMap{}, StartCheck{}, CreateMap{}, LoadMap{}, ResumeMap{}, RemoveMap{},
-		RenameMap{}, Message{}, SaveNames{}, SaveWWIDs{}, MarkFailed{}, ForgetLoad{}, SaveDeadlines{}, Trigger{}, SetOwner{}, Note{}}
+	return []Action{
+		Scan{},
+		ListMaps{},
+		Identify{},
+		ReadMap{},
+		StartCheck{},
+		CreateMap{},
+		LoadMap{},
+		ResumeMap{},
+		RemoveMap{},
+		RenameMap{},
+		Message{},
+		SaveNames{},
+		SaveWWIDs{},
+		MarkFailed{},
+		ForgetLoad{},
+		SaveDeadlines{},
+		Trigger{},
+		SetOwner{},
+		Note{},
+	}
 }
 
 // EventText gives the text form of an event.

@@ -69,8 +69,10 @@ func (mc *Machine) planSwitch(m *mmap, ps []*path) bool {
 	m.failbackAt = 0
 	m.switchedAt = mc.now
 	mc.note(LevelNotice, m.label(), fmt.Sprintf("fails back to path group %d (priority %d)", best, prio))
-	mc.ask(m, "switch to group "+strconv.Itoa(best), Message{Seq: mc.nextSeq(), WWID: m.wwid, Name: m.have.Name, Text: "switch_group " + strconv.Itoa(best),
-		Reason: fmt.Sprintf("priority %d, the current group %d has %d (failback %s)", prio, m.have.Status.Next, cur.prio, m.settings.Failback.Origin)})
+	mc.ask(m, "switch to group "+strconv.Itoa(best), Message{
+		Seq: mc.nextSeq(), WWID: m.wwid, Name: m.have.Name, Text: "switch_group " + strconv.Itoa(best),
+		Reason: fmt.Sprintf("priority %d, the current group %d has %d (failback %s)", prio, m.have.Status.Next, cur.prio, m.settings.Failback.Origin),
+	})
 	return true
 }
 

@@ -339,21 +339,27 @@ func (mc *Machine) planPaths(m *mmap, ps []*path) bool {
 		}
 		switch {
 		case !p.up() && p.state != pathcheck.StateUnknown && !p.kernelFailed:
-			mc.ask(m, "fail "+p.id.Dev.String(), Message{Seq: mc.nextSeq(), WWID: m.wwid, Name: m.have.Name,
-				Text: "fail_path " + p.id.Dev.String(), Reason: p.state.Shown() + ": " + p.message})
+			mc.ask(m, "fail "+p.id.Dev.String(), Message{
+				Seq: mc.nextSeq(), WWID: m.wwid, Name: m.have.Name,
+				Text: "fail_path " + p.id.Dev.String(), Reason: p.state.Shown() + ": " + p.message,
+			})
 			return true
 		case p.up() && p.kernelFailed && p.verified() && !mc.ghostAlone(p, ps):
 			// If its answer shows it failed, that is news: I/O failed on it again.
 			p.reinstated, p.kernelFailed = mc.now, false
-			mc.ask(m, "reinstate "+p.id.Dev.String(), Message{Seq: mc.nextSeq(), WWID: m.wwid, Name: m.have.Name,
-				Text: "reinstate_path " + p.id.Dev.String(), Reason: p.state.Shown() + ": " + p.message})
+			mc.ask(m, "reinstate "+p.id.Dev.String(), Message{
+				Seq: mc.nextSeq(), WWID: m.wwid, Name: m.have.Name,
+				Text: "reinstate_path " + p.id.Dev.String(), Reason: p.state.Shown() + ": " + p.message,
+			})
 			return true
 		}
 	}
 	for _, d := range devs {
 		if mc.departed(m, d) && !m.kernelFailed(d) && m.hadPath {
-			mc.ask(m, "fail "+d.String(), Message{Seq: mc.nextSeq(), WWID: m.wwid, Name: m.have.Name,
-				Text: "fail_path " + d.String(), Reason: "the device left"})
+			mc.ask(m, "fail "+d.String(), Message{
+				Seq: mc.nextSeq(), WWID: m.wwid, Name: m.have.Name,
+				Text: "fail_path " + d.String(), Reason: "the device left",
+			})
 			return true
 		}
 	}

@@ -150,6 +150,8 @@ func (mc *Machine) planStop(m *mmap) {
 		!m.have.Table.QueueIfNoPath() || m.settings.QueueWithoutDaemon.V || m.have.Suspended {
 		return
 	}
-	mc.ask(m, "switch queueing off", Message{Seq: mc.nextSeq(), WWID: m.wwid, Name: m.have.Name, Text: "fail_if_no_path",
-		Reason: "the daemon stops for good and queue_without_daemon is off"})
+	mc.ask(m, "switch queueing off", Message{
+		Seq: mc.nextSeq(), WWID: m.wwid, Name: m.have.Name, Text: "fail_if_no_path",
+		Reason: "the daemon stops for good and queue_without_daemon is off",
+	})
 }

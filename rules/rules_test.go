@@ -226,12 +226,21 @@ func TestMapProperties(t *testing.T) {
 		want  []KV
 	}{
 		{owner, []KV{
-			{"MPATH_DEVICE_READY", "1"}, {"DM_TYPE", "scsi"}, {"DM_SERIAL", "3600a0b8"}, {"DM_WWN", "0x600a0b8"},
-			{"PATHKEEPER_UID", "54321"}, {"PATHKEEPER_GID", "503"}, {"PATHKEEPER_MODE", "0660"},
+			{"MPATH_DEVICE_READY", "1"},
+			{"DM_TYPE", "scsi"},
+			{"DM_SERIAL", "3600a0b8"},
+			{"DM_WWN", "0x600a0b8"},
+			{"PATHKEEPER_UID", "54321"},
+			{"PATHKEEPER_GID", "503"},
+			{"PATHKEEPER_MODE", "0660"},
 		}},
 		{part, []KV{
-			{"DM_PART", "2"}, {"DM_TYPE", "scsi"}, {"DM_SERIAL", "1ATA_x"},
-			{"PATHKEEPER_UID", "54321"}, {"PATHKEEPER_GID", "503"}, {"PATHKEEPER_MODE", "0660"},
+			{"DM_PART", "2"},
+			{"DM_TYPE", "scsi"},
+			{"DM_SERIAL", "1ATA_x"},
+			{"PATHKEEPER_UID", "54321"},
+			{"PATHKEEPER_GID", "503"},
+			{"PATHKEEPER_MODE", "0660"},
 		}},
 		{MapFacts{UUID: "LVM-x"}, nil},
 		{MapFacts{UUID: "partx-mpath-3"}, nil},

@@ -48,17 +48,23 @@ func Verbs() []Verb {
 		{Name: "pass", Usage: "DURATION", Min: 1, Max: 1, Help: "let time pass where time itself is the subject (a deadline that goes by); never to wait for something"},
 
 		// Storage.
-		{Name: "lun", Usage: "NAME SIZE PORT... [serial=S] [vendor=V] [product=P] [via=loop|iscsi]", Min: 3, Max: -1,
+		{
+			Name: "lun", Usage: "NAME SIZE PORT... [serial=S] [vendor=V] [product=P] [via=loop|iscsi]", Min: 3, Max: -1,
 			Options: []string{"serial", "vendor", "product", "via"},
-			Help:    "a LUN of an array behind target ports; a port's letters name its controller (ALUA group): A1 A2 B1 B2 is two controllers of two ports"},
+			Help:    "a LUN of an array behind target ports; a port's letters name its controller (ALUA group): A1 A2 B1 B2 is two controllers of two ports",
+		},
 		{Name: "unlun", Usage: "NAME", Min: 1, Max: 1, Help: "remove a LUN from all its ports and from the array"},
 		{Name: "alua", Usage: "LUN CONTROLLER STATE", Min: 3, Max: 3, Choices: [][]string{nil, nil, aluaStates}, Help: "set the access state of a controller for a LUN"},
-		{Name: "path", Usage: "LUN PORT offline|running|delete|rescan|unlink|link|remap [to=LUN]", Min: 3, Max: 3,
+		{
+			Name: "path", Usage: "LUN PORT offline|running|delete|rescan|unlink|link|remap [to=LUN]", Min: 3, Max: 3,
 			Choices: [][]string{nil, nil, pathActions}, Options: []string{"to"},
-			Help: "one path: the SCSI device's state; delete it from the host, or rescan; unmap it at the target, or map it again; map another LUN in its place"},
+			Help: "one path: the SCSI device's state; delete it from the host, or rescan; unmap it at the target, or map it again; map another LUN in its place",
+		},
 		{Name: "port", Usage: "PORT cut|mend", Min: 2, Max: 2, Choices: [][]string{nil, {"cut", "mend"}}, Help: "pull or plug a target port's cable: every LUN behind it"},
-		{Name: "disk", Usage: "NAME SIZE [model=M] [serial=S]", Min: 2, Max: 2, Options: []string{"model", "serial"}, Side: Lab,
-			Help: "a disk on an AHCI controller; it is there from the boot on, so the verb stands before all others"},
+		{
+			Name: "disk", Usage: "NAME SIZE [model=M] [serial=S]", Min: 2, Max: 2, Options: []string{"model", "serial"}, Side: Lab,
+			Help: "a disk on an AHCI controller; it is there from the boot on, so the verb stands before all others",
+		},
 		{Name: "unplug", Usage: "DISK", Min: 1, Max: 1, Side: Lab, Help: "delete a disk's SCSI device"},
 		{Name: "plug", Usage: "DISK", Min: 1, Max: 1, Side: Lab, Help: "bring an unplugged disk back by a scan of its host"},
 		{Name: "scsi_debug", Usage: "PARAMETER=VALUE...", Max: -1, Raw: true, Side: Lab, Help: "load scsi_debug with these parameters; gone at the teardown"},
@@ -66,27 +72,39 @@ func Verbs() []Verb {
 		// The product.
 		{Name: "config", Usage: "[from=FILE] <<END", Options: []string{"from"}, Body: MayBody, Help: "write /etc/multipath.conf; FILE is a path in the repository; @wwid:LUN in the body stands for its WWID"},
 		{Name: "file", Usage: "PATH [from=FILE] [mode=0644] <<END", Min: 1, Max: 1, Options: []string{"from", "mode"}, Body: MayBody, Side: Lab, Help: "write a file in the guest"},
-		{Name: "daemon", Usage: "start|stop|restart|kill|pause|resume|reload [refuses=REGEXP] [exit=N] [within=D]", Min: 1, Max: 1, Choices: [][]string{daemonVerbs},
+		{
+			Name: "daemon", Usage: "start|stop|restart|kill|pause|resume|reload [refuses=REGEXP] [exit=N] [within=D]", Min: 1, Max: 1, Choices: [][]string{daemonVerbs},
 			Options: []string{"refuses", "exit", within},
-			Help:    "pathkeeper's daemon: kill is SIGKILL, pause and resume are SIGSTOP and SIGCONT; with refuses the verb must fail with these words"},
-		{Name: "show", Usage: "WORD... [match=REGEXP] [within=D] <<END", Min: 1, Max: -1, Options: []string{"match", "not", within}, Body: MayBody,
-			Help: "`pathkeeper show WORD...`: must match the pattern, or print exactly the body"},
-		{Name: "multipathd", Usage: "start|stop", Min: 1, Max: 1, Choices: [][]string{{"start", "stop"}}, Options: []string{within}, Side: Lab,
-			Help: "Debian's multipath-tools with its udev rules put back: the oracle"},
+			Help:    "pathkeeper's daemon: kill is SIGKILL, pause and resume are SIGSTOP and SIGCONT; with refuses the verb must fail with these words",
+		},
+		{
+			Name: "show", Usage: "WORD... [match=REGEXP] [within=D] <<END", Min: 1, Max: -1, Options: []string{"match", "not", within}, Body: MayBody,
+			Help: "`pathkeeper show WORD...`: must match the pattern, or print exactly the body",
+		},
+		{
+			Name: "multipathd", Usage: "start|stop", Min: 1, Max: 1, Choices: [][]string{{"start", "stop"}}, Options: []string{within}, Side: Lab,
+			Help: "Debian's multipath-tools with its udev rules put back: the oracle",
+		},
 
 		// I/O.
-		{Name: "io", Usage: "NAME start DEVICE [size=16M] | NAME stop|progress|stalled [errors=none|some] [for=D] [within=D]", Min: 2, Max: 3,
+		{
+			Name: "io", Usage: "NAME start DEVICE [size=16M] | NAME stop|progress|stalled [errors=none|some] [for=D] [within=D]", Min: 2, Max: 3,
 			Choices: [][]string{nil, {"start", "stop", "progress", "stalled"}}, Options: []string{"size", "rate", "errors", "for", within},
-			Help: "verified I/O that runs until it is stopped; stop fails on an I/O error or a wrong byte unless errors=some"},
-		{Name: "probe", Usage: "NAME read|write|ends [DEVICE] ok|pending|ERRNO [stamp=TEXT] [offset=N] [within=D]", Min: 3, Max: 4,
+			Help: "verified I/O that runs until it is stopped; stop fails on an I/O error or a wrong byte unless errors=some",
+		},
+		{
+			Name: "probe", Usage: "NAME read|write|ends [DEVICE] ok|pending|ERRNO [stamp=TEXT] [offset=N] [within=D]", Min: 3, Max: 4,
 			Choices: [][]string{nil, {"read", "write", "ends"}}, Options: []string{"stamp", "offset", within},
-			Help: "one O_DIRECT block: must end so within the time, or be pending still after it"},
+			Help: "one O_DIRECT block: must end so within the time, or be pending still after it",
+		},
 		{Name: "expect stamp", Usage: "LUN TEXT COUNT", Min: 3, Max: 3, Help: "how many blocks of the LUN's store begin with this stamp: N, >=N, <=N"},
 
 		// The kernel's word.
-		{Name: "expect map", Usage: "NAME [wwid=W] [groups=\"A1 A2 | B1\"] [current=\"A1 A2\"] [failed=\"A1\"] [paths=N] [queue=on|off] [state=active|suspended] [within=D] [for=D]", Min: 1, Max: 1,
+		{
+			Name: "expect map", Usage: "NAME [wwid=W] [groups=\"A1 A2 | B1\"] [current=\"A1 A2\"] [failed=\"A1\"] [paths=N] [queue=on|off] [state=active|suspended] [within=D] [for=D]", Min: 1, Max: 1,
 			Options: []string{"wwid", "groups", "current", "failed", "paths", "queue", "state", "handler", "selector", within, "for"},
-			Help:    "the multipath map as the kernel's table and status say; failed=\"\" is no failed path"},
+			Help:    "the multipath map as the kernel's table and status say; failed=\"\" is no failed path",
+		},
 		{Name: "expect maps", Usage: "[NAME...]", Max: -1, Options: []string{within}, Help: "exactly these multipath maps exist"},
 		{Name: "expect no-map", Usage: "NAME", Min: 1, Max: 1, Options: []string{within, "for"}, Help: "no such map"},
 		{Name: "expect owner", Usage: "PATH UID GID MODE", Min: 4, Max: 4, Options: []string{within}, Side: Lab, Help: "owner and mode of what a node or link leads to"},
@@ -99,8 +117,10 @@ func Verbs() []Verb {
 		// What is said.
 		{Name: "expect log", Usage: "REGEXP [since=MARK] [within=D]", Min: 1, Max: 1, Options: []string{"since", within}, Help: "the daemon's log has a line that matches"},
 		{Name: "expect no-log", Usage: "REGEXP [since=MARK]", Min: 1, Max: 1, Options: []string{"since"}, Help: "it has none"},
-		{Name: "run", Usage: "[exit=N] [match=REGEXP] [not=REGEXP] [within=D] [print=yes] PROGRAM ARG... | <<END", Max: -1, Options: []string{"exit", "match", "not", within, "print"}, Body: MayBody, Raw: true, Side: Lab,
-			Help: "run a program, or the body by sh -e, to its end in the guest; @LUN:PORT and @disk:NAME stand for the node that a path or disk has now"},
+		{
+			Name: "run", Usage: "[exit=N] [match=REGEXP] [not=REGEXP] [within=D] [print=yes] PROGRAM ARG... | <<END", Max: -1, Options: []string{"exit", "match", "not", within, "print"}, Body: MayBody, Raw: true, Side: Lab,
+			Help: "run a program, or the body by sh -e, to its end in the guest; @LUN:PORT and @disk:NAME stand for the node that a path or disk has now",
+		},
 		{Name: "wait", Usage: "[within=D] [not=yes] REGEXP PROGRAM ARG...", Min: 2, Max: -1, Options: []string{within, "not"}, Raw: true, Side: Lab, Help: "until the program's output matches"},
 		{Name: "wait-file", Usage: "PATH [match=REGEXP] [not=yes] [within=D]", Min: 1, Max: 1, Options: []string{"match", "not", within}, Side: Lab, Help: "until the file exists, or its content matches"},
 		{Name: "guest", Usage: "freeze|thaw", Min: 1, Max: 1, Choices: [][]string{{"freeze", "thaw"}}, Side: Lab, Help: "stop and continue the whole guest's CPUs"},

@@ -143,7 +143,6 @@ type app struct {
 	good     map[uint64]uint64
 	errors   []*IO
 	slowest  mpath.Span
-	stopped  bool
 	lastGood mpath.Instant
 }
 
@@ -157,9 +156,6 @@ func (r *rig) write(m *Map, l *LUN, every mpath.Span) *app {
 }
 
 func (a *app) tick(w *World) {
-	if a.stopped {
-		return
-	}
 	a.next++
 	block, stamp := a.next%997, a.next
 	if a.open < 32 {
@@ -177,8 +173,6 @@ func (a *app) tick(w *World) {
 	}
 	w.after(a.every, func() { a.tick(w) })
 }
-
-func (a *app) stop() { a.stopped = true; a.m.Close() }
 
 // wantSound checks that no write was lost, failed or led astray.
 func (r *rig) wantSound() {

@@ -26,8 +26,10 @@ const (
 
 // String is the word for reasons and logs.
 func (f Field) String() string {
-	names := [...]string{"unknown", "queue_if_no_path", "queue_mode", "features", "hwhandler", "selector", "minio",
-		"path arguments", "paths", "groups", "group order", "first group"}
+	names := [...]string{
+		"unknown", "queue_if_no_path", "queue_mode", "features", "hwhandler", "selector", "minio",
+		"path arguments", "paths", "groups", "group order", "first group",
+	}
 	if int(f) < len(names) {
 		return names[f]
 	}

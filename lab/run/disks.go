@@ -30,8 +30,10 @@ func (s *session) lun(c scenario.Command) error {
 			return err
 		}
 	}
-	l, steps, err := s.array.Add(storage.LUN{Name: c.Args[0], Bytes: size, Ports: c.Args[2:], Via: via,
-		Serial: c.Options["serial"], Vendor: c.Options["vendor"], Product: c.Options["product"]})
+	l, steps, err := s.array.Add(storage.LUN{
+		Name: c.Args[0], Bytes: size, Ports: c.Args[2:], Via: via,
+		Serial: c.Options["serial"], Vendor: c.Options["vendor"], Product: c.Options["product"],
+	})
 	if err != nil {
 		return err
 	}
@@ -217,7 +219,8 @@ func (s *session) findDisks() error {
 	for _, d := range s.disks {
 		text, err := s.guest.Wait(wire.Wait{
 			Argv:  []string{"sh", "-c", `grep -las -e "$1" /sys/block/sd*/device/vpd_pg80`, "sh", d.Serial},
-			Match: `/sys/block/`}, 20*time.Second)
+			Match: `/sys/block/`,
+		}, 20*time.Second)
 		if err != nil {
 			return fmt.Errorf("the boot disk %s (%s): %w", d.Name, d.Serial, err)
 		}

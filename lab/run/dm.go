@@ -194,8 +194,10 @@ func (v view) String() string {
 // differs compares with the options of an expect map verb. Lists of words are
 // compared sorted within a group.
 func (v view) differs(want map[string]string) []string {
-	have := map[string]string{"wwid": v.wwid, "groups": v.groups, "current": v.current, "failed": v.failed, "queue": v.queue,
-		"state": v.state, "handler": v.handler, "selector": v.selector, "paths": strconv.Itoa(v.paths)}
+	have := map[string]string{
+		"wwid": v.wwid, "groups": v.groups, "current": v.current, "failed": v.failed, "queue": v.queue,
+		"state": v.state, "handler": v.handler, "selector": v.selector, "paths": strconv.Itoa(v.paths),
+	}
 	var out []string
 	for _, key := range []string{"wwid", "groups", "current", "failed", "paths", "queue", "state", "handler", "selector"} {
 		w, asked := want[key]

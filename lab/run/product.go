@@ -258,7 +258,7 @@ func (s *session) file(c scenario.Command) error {
 // put writes the body or a file of the checkout into the guest, and remembers
 // what was there.
 func (s *session) put(path string, mode uint32, c scenario.Command) error {
-	data := []byte(c.Body)
+	var data []byte
 	from := c.Options["from"]
 	if (from != "") == c.HasBody {
 		return fmt.Errorf("want a body or from=FILE")

@@ -41,8 +41,10 @@ func TestMapView(t *testing.T) {
 		t.Fatal(err)
 	}
 	v := m.view(map[string]string{"8:0": "A2", "8:16": "A1", "8:32": "B1"})
-	want := view{wwid: "36001405", groups: "A1 A2 | 8:48 B1", current: "A1 A2", failed: "A2", queue: "on", state: "active",
-		handler: "alua", selector: "service-time", paths: 4}
+	want := view{
+		wwid: "36001405", groups: "A1 A2 | 8:48 B1", current: "A1 A2", failed: "A2", queue: "on", state: "active",
+		handler: "alua", selector: "service-time", paths: 4,
+	}
 	if diff := cmp.Diff(want, v, cmp.AllowUnexported(view{})); diff != "" {
 		t.Error(diff)
 	}

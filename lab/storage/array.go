@@ -65,8 +65,10 @@ func Group(port string) string { return strings.TrimRight(port, "0123456789") }
 
 // Modules are loaded in this order before the first LUN.
 func Modules() []string {
-	return []string{"sd_mod", "sg", "scsi_dh_alua", "dm-multipath", "dm-round-robin", "dm-service-time", "dm-queue-length",
-		"target_core_mod", "target_core_file", "tcm_loop"}
+	return []string{
+		"sd_mod", "sg", "scsi_dh_alua", "dm-multipath", "dm-round-robin", "dm-service-time", "dm-queue-length",
+		"target_core_mod", "target_core_file", "tcm_loop",
+	}
 }
 
 // LUN finds a LUN by its name.

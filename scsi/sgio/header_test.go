@@ -92,8 +92,10 @@ func TestResponse(t *testing.T) {
 		}, func(r *scsi.Response) {
 			r.Status, r.DriverStatus, r.Sense, r.Data = scsi.StatusCheckCondition, 8, []byte("\x70\x00\x06"), []byte{}
 		}},
-		{"sense length out of bounds", func(ex *exchange) { ex.head.senseWritten, ex.head.resid = 255, 255 },
-			func(r *scsi.Response) { r.Sense, r.Data = make([]byte, maxSense), []byte{} }},
+		{
+			"sense length out of bounds", func(ex *exchange) { ex.head.senseWritten, ex.head.resid = 255, 255 },
+			func(r *scsi.Response) { r.Sense, r.Data = make([]byte, maxSense), []byte{} },
+		},
 		{"timed out", func(ex *exchange) { ex.head.hostStatus = 3 }, func(r *scsi.Response) { r.Host = scsi.HostTimeOut }},
 	} {
 		ex := prepare(inquiry)
