@@ -122,11 +122,11 @@ func Run(ctx context.Context, opt Options) error {
 		d.log.printf(mpath.LevelNotice, "self", "%s: the daemon is less safe while its own root hangs", p)
 	}
 
-	ports, control, err := d.openPorts(false)
+	control, err := d.openPorts(false)
 	if err != nil {
 		return err
 	}
-	return d.serve(ctx, loader, first, ports, control, note)
+	return d.serve(ctx, loader, first, control, note)
 }
 
 func (d *Daemon) end() {
@@ -136,10 +136,10 @@ func (d *Daemon) end() {
 }
 
 // openPorts opens everything that needs privileges.
-func (d *Daemon) openPorts(observe bool) (engine.Ports, *dmioctl.Control, error) {
+func (d *Daemon) openPorts(observe bool) (*dmioctl.Control, error) {
 	control, err := dmioctl.Open()
 	if err != nil {
-		return engine.Ports{}, nil, err
+		return nil, err
 	}
 	d.close = append(d.close, func() { _ = control.Close() })
 	devices := blockio.New(d.opt.DevDir)
@@ -148,13 +148,13 @@ func (d *Daemon) openPorts(observe bool) (engine.Ports, *dmioctl.Control, error)
 	if observe {
 		r, err := sysfs.OpenRoot(d.opt.SysDir)
 		if err != nil {
-			return p, nil, err
+			return nil, err
 		}
 		p.Sysfs = r
 	} else {
 		r, err := sysfs.OpenWritable(d.opt.SysDir)
 		if err != nil {
-			return p, nil, err
+			return nil, err
 		}
 		p.Sysfs, p.Write, p.Nodes = r, r, devices
 	}
@@ -165,15 +165,15 @@ func (d *Daemon) openPorts(observe bool) (engine.Ports, *dmioctl.Control, error)
 	d.close = append(d.close, func() { _ = d.work.pool.Close() })
 	if err := sgio.Probe(d.opt.SysDir); err != nil {
 		d.log.printf(mpath.LevelWarning, "sg", "%v; until then path checks use a bounded number of threads", err)
-		return p, control, nil
+		return control, nil
 	}
 	async, err := sgio.NewAsync(d.opt.DevDir, d.work.landed)
 	if err != nil {
-		return p, nil, err
+		return nil, err
 	}
 	d.work.async = async
 	d.close = append(d.close, func() { _ = async.Close() })
-	return p, control, nil
+	return control, nil
 }
 
 func (d *Daemon) newEngine() (*engine.Engine, error) {
@@ -188,13 +188,13 @@ func (d *Daemon) newEngine() (*engine.Engine, error) {
 }
 
 // begin reads the state files and gives the core its first events.
-func (d *Daemon) begin(ctx context.Context, first mpath.Configured, kernel policy.Kernel) {
+func (d *Daemon) begin(first mpath.Configured, kernel policy.Kernel) {
 	l := d.loop
 	l.advance(l.engine.LoadState(kernel, func(text string) { d.log.printf(mpath.LevelWarning, "state", "%s", text) }))
 	l.step(first)
 }
 
-func (d *Daemon) serve(ctx context.Context, loader *configLoader, first loaded, ports engine.Ports, control *dmioctl.Control, note *notifier) error {
+func (d *Daemon) serve(ctx context.Context, loader *configLoader, first loaded, control *dmioctl.Control, note *notifier) error {
 	eng, err := d.newEngine()
 	if err != nil {
 		return err
@@ -252,7 +252,7 @@ func (d *Daemon) serve(ctx context.Context, loader *configLoader, first loaded, 
 	})
 
 	ready := false
-	d.begin(gctx, first.event(false), kernelOffers("/"))
+	d.begin(first.event(false), kernelOffers("/"))
 	d.reportConfig(first)
 	g.Go(func() error {
 		d.lookAtAllNodes(gctx)

@@ -30,7 +30,7 @@ func Observe(ctx context.Context, opt ObserveOptions) (mpath.Snapshot, error) {
 	d := &Daemon{opt: opt.Options, log: newJournal(mpath.LevelError, false)}
 	go d.log.write(io.Discard)
 	defer d.end()
-	if _, _, err := d.openPorts(true); err != nil {
+	if _, err := d.openPorts(true); err != nil {
 		return mpath.Snapshot{}, err
 	}
 	eng, err := d.newEngine()
@@ -43,7 +43,7 @@ func Observe(ctx context.Context, opt ObserveOptions) (mpath.Snapshot, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	asked := ctx
-	d.begin(ctx, first.event(false), policy.Kernel{})
+	d.begin(first.event(false), policy.Kernel{})
 	d.loop.run(ctx, func() {
 		if d.loop.core.Complete(opt.Checks) {
 			d.loop.publish()

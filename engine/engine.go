@@ -79,7 +79,6 @@ type Answer struct {
 const (
 	ePERM   = 1
 	eNOENT  = 2
-	eINTR   = 4
 	eIO     = 5
 	eNXIO   = 6
 	eNOMEM  = 12
@@ -90,7 +89,6 @@ const (
 	eINVAL  = 22
 	eROFS   = 30
 	eSTALE  = 116
-	eNOTTY  = 25
 	eTIMEUP = 110
 )
 

@@ -89,11 +89,7 @@ func (mc *Machine) mapRemoved(m *mmap) {
 	m.queue = queueState{}
 	mc.dl.dirty = true
 	m.adopted, m.accepted = false, nil
-	for _, p := range mc.paths {
-		if p.wwid == m.wwid {
-			p.inTable, p.kernelFailed = false, false
-		}
-	}
+	mc.unlinkMembers(m)
 	if len(mc.pathsOf(m)) == 0 {
 		mc.dropMap(m)
 	}

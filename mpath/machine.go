@@ -96,8 +96,7 @@ type saveState struct {
 	ask   uint64
 	since Instant
 	dirty bool // something is not durable yet
-	// durable holds the WWIDs whose name is safe on disk.
-	hung bool // the write did not come back in time: stop waiting for names
+	hung  bool // the write did not come back in time: stop waiting for names
 }
 
 // knownState is the one open write of the wwids file.

@@ -42,10 +42,9 @@ type mmap struct {
 	ask      uint64
 	askWhat  string
 	askAt    Instant
-	askNoted bool           // that it takes long was said
-	loading  bool           // the ask is a load or a creation
-	askRO    bool           // of a read-only table
-	loaded   []table.DevNum // what it loads
+	askNoted bool // that it takes long was said
+	loading  bool // the ask is a load or a creation
+	askRO    bool // of a read-only table
 
 	// Adoption: differences that a restart must not act on, until somebody asks
 	// for it or the map needs a load anyway.
@@ -312,11 +311,7 @@ func (mc *Machine) mapGone(m *mmap) {
 	m.queue = queueState{}
 	mc.dl.dirty = true
 	m.touched = true
-	for _, p := range mc.paths {
-		if p.wwid == m.wwid {
-			p.inTable, p.kernelFailed = false, false
-		}
-	}
+	mc.unlinkMembers(m)
 	if len(mc.pathsOf(m)) == 0 && m.ask == 0 {
 		mc.dropMap(m)
 	}

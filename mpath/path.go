@@ -192,7 +192,7 @@ func (mc *Machine) takeScan(e Scanned) {
 		id := PathID{Dev: d.Dev, Diskseq: d.Diskseq}
 		here[id] = true
 		names[d.Name] = true
-		if p := mc.path(id); p == nil || p.wwid == "" && p.seen.Identity.WWID == "" && p.seen.DevState != "" {
+		if p := mc.path(id); p == nil || p.silent() {
 			mc.look(d.Name) // new, or it could not say who it is
 		}
 	}
@@ -481,4 +481,13 @@ func (mc *Machine) mapHolding(d table.DevNum) *mmap {
 func (mc *Machine) linkMember(m *mmap, p *path) {
 	p.inTable = true
 	p.kernelFailed = m.kernelFailed(p.id.Dev)
+}
+
+// unlinkMembers takes in that the kernel has no table of a map any more.
+func (mc *Machine) unlinkMembers(m *mmap) {
+	for _, p := range mc.paths {
+		if p.wwid == m.wwid {
+			p.inTable, p.kernelFailed = false, false
+		}
+	}
 }

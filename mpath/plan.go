@@ -103,10 +103,8 @@ func (mc *Machine) ask(m *mmap, what string, a Action) {
 	switch a := a.(type) {
 	case CreateMap:
 		m.ask, m.loading, m.askRO = a.Seq, true, a.ReadOnly
-		m.loaded = a.Table.Devs()
 	case LoadMap:
 		m.ask, m.loading, m.askRO = a.Seq, true, a.ReadOnly
-		m.loaded = a.Table.Devs()
 	case ResumeMap:
 		m.ask = a.Seq
 	case RemoveMap:
@@ -256,7 +254,6 @@ func downOf(ps []*path) []table.DevNum {
 
 // group is one path group of a layout.
 type group struct {
-	prio  int
 	paths []*path
 }
 
@@ -269,7 +266,6 @@ func (mc *Machine) layout(m *mmap, ps []*path) []group {
 	groups, _ := policy.Group(m.settings.Grouping.V, false, in)
 	out := make([]group, len(groups))
 	for i, g := range groups {
-		out[i].prio = g.Prio
 		for _, j := range g.Paths {
 			out[i].paths = append(out[i].paths, ps[j])
 		}
@@ -430,7 +426,7 @@ func (mc *Machine) planLoad(m *mmap, ps []*path) bool {
 	m.retryAt, m.failbackAt, m.regroup = 0, 0, false
 	mc.note(LevelNotice, m.label(), "gets a new table: "+strings.Join(why, "; "))
 	mc.ask(m, "load", LoadMap{
-		Seq: mc.nextSeq(), WWID: m.wwid, Name: m.have.Name, Size: size, Table: t, ReadOnly: ro || m.have.ReadOnly && !m.settingOK,
+		Seq: mc.nextSeq(), WWID: m.wwid, Name: m.have.Name, Size: size, Table: t, ReadOnly: ro,
 		NoKpartx: m.settings.SkipKpartx.V, Paths: refs(load), Fail: downOf(load), Reason: strings.Join(why, "; "),
 	})
 	return true
