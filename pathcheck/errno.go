@@ -14,6 +14,7 @@ const (
 	eBUSY      = 16
 	eNODEV     = 19
 	eINVAL     = 22
+	eNFILE     = 23
 	eMFILE     = 24
 	eNOTTY     = 25
 	eDOM       = 33
@@ -28,7 +29,7 @@ func errnoVerdict(what string, errno uint32) Verdict {
 		return Verdict{State: StateWild, Message: fmt.Sprintf("%s: %s: no permission for SCSI commands; run as root with CAP_SYS_RAWIO", what, errnoText(errno))}
 	case eNOTTY, eINVAL, eOPNOTSUPP:
 		return Verdict{State: StateWild, Message: fmt.Sprintf("%s: %s: the device takes no SCSI commands", what, errnoText(errno))}
-	case eINTR, eAGAIN, eNOMEM, eBUSY, eMFILE, eDOM:
+	case eINTR, eAGAIN, eNOMEM, eBUSY, eNFILE, eMFILE, eDOM:
 		// This host was short of something: nothing was learned of the path.
 		return inconclusive(fmt.Sprintf("%s: %s: not sent", what, errnoText(errno)))
 	case eTIMEDOUT:
@@ -68,6 +69,8 @@ func errnoText(errno uint32) string {
 		name = "ENODEV"
 	case eINVAL:
 		name = "EINVAL"
+	case eNFILE:
+		name = "ENFILE"
 	case eMFILE:
 		name = "EMFILE"
 	case eNOTTY:

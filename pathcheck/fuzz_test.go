@@ -7,8 +7,8 @@ import (
 	"pathkeeper/scsi"
 )
 
-// maxSteps is more than any conversation may have: two commands, five tries each.
-const maxSteps = 2 * maxTries
+// maxSteps is more than any conversation may have: three commands, five tries each.
+const maxSteps = 3 * maxTries
 
 // script cuts fuzz input into answers: a header of 8 bytes (errno, status, host,
 // driver status, length of sense, length of data in 16 bits, one to spare), then
@@ -22,7 +22,7 @@ func script(in []byte) func() Response {
 			in = in[len(b):]
 			return b
 		}
-		return Response{SCSI: scsi.Response{
+		return Response{Errno: uint32(h[0]), Bytes: uint32(h[7]) << 8, Text: string(h[1:]), SCSI: scsi.Response{
 			Errno: uint32(h[0]), Status: scsi.Status(h[1]), Host: scsi.HostStatus(h[2]), DriverStatus: uint16(h[3]),
 			Sense: take(int(h[4])), Data: take(int(binary.BigEndian.Uint16(h[5:]))),
 		}}
@@ -55,6 +55,33 @@ func FuzzCheckers(f *testing.F) {
 				t.Fatalf("%s: %+v", name, v)
 			}
 			c.Answer(next()) // one too many: whatever it says, no panic
+		}
+	})
+}
+
+// FuzzPrios is for those that are not alua, which has its own.
+func FuzzPrios(f *testing.F) {
+	f.Add([]byte{}, "preferredsds=a")
+	f.Add([]byte("\x00\x00\x00\x00\x00\x00\x08\x00\x00\xc9\x00\x00vac1"), "hbtl .* 1")
+	f.Add([]byte("\x00\x02\x00\x00\x08\x00\x00\x00\x72\x06\x29\x00\x00\x00\x00\x00"), "exclusive_pref_bit")
+	f.Fuzz(func(t *testing.T, in []byte, args string) {
+		for _, name := range Prioritizers() {
+			p, err := NewPrio(name, PrioParams{Args: args, HCTL: "2:0:0:1", Identity: scsi.Identity{TPGS: 1}})
+			if err != nil {
+				continue
+			}
+			next := script(in)
+			step := p.Start()
+			for n := 0; !step.Done; n++ {
+				if n >= maxSteps || step.Ask == nil || step.Ask.SCSI == nil && step.Ask.Attr == "" {
+					t.Fatalf("%s: step %d: %+v", name, n, step)
+				}
+				step = p.Answer(next())
+			}
+			if r := step.Prio; r.Priority < 0 || !r.OK && (r.Message == "" || r.Priority != 0) {
+				t.Fatalf("%s: %+v", name, r)
+			}
+			p.Answer(next())
 		}
 	})
 }

@@ -21,10 +21,11 @@ const (
 	StateWild                      // the checker cannot work on this device
 )
 
-// Request is what a checker wants done: exactly one of the two is set.
+// Request is what a checker wants done: exactly one of the three is set.
 type Request struct {
 	SCSI *scsi.Request // a command
 	Read *Read         // a direct read of the block device
+	Attr string        // an attribute of the SCSI device in sysfs
 }
 
 // Read is an O_DIRECT read.
@@ -37,8 +38,9 @@ type Read struct {
 // Response answers a Request of the same kind.
 type Response struct {
 	SCSI  scsi.Response
-	Errno uint32 // of a Read
+	Errno uint32 // of a Read or an Attr
 	Bytes uint32 // of a Read: how many came
+	Text  string // of an Attr, without its newline
 }
 
 // Verdict is the end of a check.
@@ -102,4 +104,8 @@ type PrioParams struct {
 	TimeoutMS uint32
 	Identity  scsi.Identity // TPGS and PortGroup
 	Args      string        // prio_args
+	// What weightedpath goes by.
+	HCTL   string // "2:0:0:1"
+	Name   string // kernel name
+	Serial string
 }

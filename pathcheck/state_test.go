@@ -76,7 +76,8 @@ func TestRegistry(t *testing.T) {
 		}
 	}
 	for _, name := range Prioritizers() {
-		if p, err := NewPrio(name, PrioParams{}); err != nil || p == nil {
+		args := map[string]string{"datacore": "preferredsds=a", "weightedpath": "hbtl .* 1"}[name]
+		if p, err := NewPrio(name, PrioParams{Args: args}); err != nil || p == nil {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -90,7 +91,7 @@ func TestRegistry(t *testing.T) {
 
 // An answer that nobody asked for ends the check, whatever it says.
 func TestAnswerWithoutQuestion(t *testing.T) {
-	for _, name := range []string{"tur", "readsector0"} {
+	for _, name := range []string{"directio", "emc_clariion", "hp_sw", "rdac", "readsector0", "tur"} {
 		c, err := New(name, Params{})
 		if err != nil {
 			t.Fatal(err)
@@ -99,11 +100,13 @@ func TestAnswerWithoutQuestion(t *testing.T) {
 			t.Errorf("%s: %+v", name, s)
 		}
 	}
-	p, err := NewPrio("alua", PrioParams{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if s := p.Answer(Response{}); !s.Done || s.Prio.OK {
-		t.Errorf("alua: %+v", s)
+	for _, name := range []string{"alua", "datacore", "emc", "hds", "hp_sw", "rdac", "sysfs"} {
+		p, err := NewPrio(name, PrioParams{Args: map[string]string{"datacore": "preferredsds=a"}[name]})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s := p.Answer(Response{}); !s.Done || s.Prio.OK {
+			t.Errorf("%s: %+v", name, s)
+		}
 	}
 }

@@ -94,6 +94,7 @@ func play(t *testing.T, text string) string {
 				TPGS: uint8(option(t, f, "tpgs", 1)), PortGroup: option(t, f, "group", -1), RelPort: option(t, f, "port", -1),
 			}}
 			_, p.Args, _ = strings.Cut(rest, "args=")
+			p.HCTL, p.Name, p.Serial = "2:0:0:1", "sdb", "SN0001"
 			c, err := NewPrio(f[0], p)
 			if err != nil {
 				say("error %v", err)
@@ -105,7 +106,7 @@ func play(t *testing.T, text string) string {
 			if !asking {
 				t.Fatalf("%q: nothing was asked", line)
 			}
-			r := Response{SCSI: answer(t, rest)}
+			r := answer(t, rest)
 			if check != nil {
 				step(check.Answer(r))
 			} else {
@@ -138,8 +139,10 @@ func option(t *testing.T, fields []string, name string, unless int) int {
 
 // answer reads what a device says: words of "good", "sense KK/AA/QQ",
 // "deferred KK/AA/QQ", "status HEX", "host HEX", "driver HEX", "errno N",
-// "data HEX", "zeros N" (bytes of data).
-func answer(t *testing.T, text string) (r scsi.Response) {
+// "data HEX", "zeros N" (bytes of data), "page OFFSET=HEX,..." (128 bytes with those
+// set), "bytes N" (read directly), "text WORD" (of an attribute).
+func answer(t *testing.T, text string) (out Response) {
+	r := &out.SCSI
 	f := strings.Fields(text)
 	number := func(s string, base int) uint64 {
 		n, err := strconv.ParseUint(s, base, 32)
@@ -175,6 +178,21 @@ func answer(t *testing.T, text string) (r scsi.Response) {
 			r.DriverStatus = uint16(number(f[0], 16))
 		case "errno":
 			r.Errno = uint32(number(f[0], 10))
+			out.Errno = r.Errno
+		case "bytes":
+			out.Bytes = uint32(number(f[0], 10))
+		case "text":
+			out.Text = f[0]
+		case "page":
+			r.Data = make([]byte, 128)
+			for item := range strings.SplitSeq(f[0], ",") {
+				at, b, _ := strings.Cut(item, "=")
+				v, err := hex.DecodeString(b)
+				if err != nil {
+					t.Fatalf("%q: %v", text, err)
+				}
+				copy(r.Data[number(at, 10):], v)
+			}
 		case "zeros":
 			r.Data = make([]byte, number(f[0], 10))
 		case "data":
@@ -187,7 +205,7 @@ func answer(t *testing.T, text string) (r scsi.Response) {
 			t.Fatalf("%q: no such word", text)
 		}
 	}
-	return r
+	return out
 }
 
 func requestText(r *Request) string {
@@ -196,6 +214,8 @@ func requestText(r *Request) string {
 		return fmt.Sprintf("%x in=%d timeout=%dms", r.SCSI.CDB, r.SCSI.InLen, r.SCSI.TimeoutMS)
 	case r.Read != nil:
 		return fmt.Sprintf("read %+v", *r.Read)
+	case r.Attr != "":
+		return "attribute " + r.Attr
 	}
 	return "nothing"
 }

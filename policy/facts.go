@@ -27,6 +27,12 @@ type Facts struct {
 	Released   bool // udev has DM_MULTIPATH_DEVICE_PATH=0 for it from before
 	TPGS       bool // at least one path of the LUN reports target port groups and none reports none
 
+	// AccessState is sysfs access_state of the SCSI device, "" where no device
+	// handler is attached or it does not know.
+	AccessState string
+	// RDAC: its page 0xC9 is that of an RDAC array. Only the daemon asks.
+	RDAC bool
+
 	// DHState is sysfs dh_state of the SCSI device: the hardware handler that the
 	// kernel has attached ("alua"); "" or "detached": none.
 	DHState string
@@ -193,6 +199,7 @@ type Settings struct {
 	FlushOnLastDel Value[string] // never always unused
 	SkipKpartx     Value[bool]
 	DeferredRemove Value[bool]
+	AutoResize     Value[string] // "never", "grow_only", "grow_shrink"
 	// Of the path.
 	Checker        Value[string]
 	Prio           Value[string]

@@ -140,6 +140,7 @@ func (r *resolver) settings(id scsi.Identity, f Facts, k Kernel) Settings {
 		FlushOnLastDel: r.word("flush_on_last_del", "unused", "never", "always", "unused"),
 		SkipKpartx:     r.yesNo("skip_kpartx", false),
 		DeferredRemove: r.yesNo("deferred_remove", false),
+		AutoResize:     r.word("auto_resize", "never", "never", "grow_only", "grow_shrink"),
 
 		CheckerTimeout:     r.number("checker_timeout", 0, 0),
 		QueueWithoutDaemon: r.yesNo("queue_without_daemon", false),
@@ -160,8 +161,8 @@ func (r *resolver) settings(id scsi.Identity, f Facts, k Kernel) Settings {
 	s.PollingInterval, s.MaxPollingInterval = r.intervals()
 	s.Selector = r.selector(k)
 	s.Features, s.NoPathRetry = r.features()
-	s.Prio, s.PrioArgs = r.prio(id)
-	s.Checker = r.checker(id)
+	s.Prio, s.PrioArgs = r.prio(id, f)
+	s.Checker = r.checker(id, f)
 	s.Grouping = r.grouping(f, s.Prio.V)
 	s.Handler = r.handler(f, k)
 	r.explain(s)
@@ -231,6 +232,7 @@ func (r *resolver) explain(s Settings) {
 	text("flush_on_last_del", s.FlushOnLastDel)
 	yesNo("skip_kpartx", s.SkipKpartx)
 	yesNo("deferred_remove", s.DeferredRemove)
+	text("auto_resize", s.AutoResize)
 	text("path_checker", s.Checker)
 	text("prio", s.Prio)
 	text("prio_args", s.PrioArgs)

@@ -28,13 +28,22 @@ func knownHandler(name string) bool {
 
 func knownChecker(name string) bool {
 	switch name {
-	case "tur", "readsector0", "directio":
+	case "tur", "readsector0", "directio", "none", "rdac", "hp_sw", "emc_clariion":
 		return true
 	}
 	return false
 }
 
-func knownPrio(name string) bool { return name == "const" || name == "alua" }
+func knownPrio(name string) bool {
+	switch name {
+	case "const", "alua", "sysfs", "emc", "rdac", "hp_sw", "hds", "weightedpath", "datacore":
+		return true
+	}
+	return false
+}
+
+// asksALUA says whether a prioritizer tells the states of target port groups.
+func asksALUA(prio string) bool { return prio == "alua" || prio == "sysfs" }
 
 const (
 	defaultSelector = "service-time 0"
@@ -99,13 +108,25 @@ func countFits(words []string) bool {
 	return err == nil && n == len(words)-1
 }
 
-// checker resolves path_checker. With detect_checker a path that reports target
-// port groups is checked by TEST UNIT READY, whatever the configuration says.
-func (r *resolver) checker(id scsi.Identity) Value[string] {
-	if r.yesNo("detect_checker", true).V && id.TPGS != 0 {
-		return Value[string]{V: "tur", Origin: Origin{Note: "detect_checker: target port groups"}}
-	}
+// checker resolves path_checker. With detect_checker an RDAC array is checked by
+// its own page and every other path that reports target port groups by TEST UNIT
+// READY, whatever the configuration says.
+func (r *resolver) checker(id scsi.Identity, f Facts) Value[string] {
 	v := r.text("path_checker", "tur")
+	found := Value[string]{}
+	switch {
+	case !r.yesNo("detect_checker", true).V:
+	case f.RDAC:
+		found = Value[string]{V: "rdac", Origin: Origin{Note: "detect_checker: page 0xc9 of an RDAC array"}}
+	case id.TPGS != 0:
+		found = Value[string]{V: "tur", Origin: Origin{Note: "detect_checker: target port groups"}}
+	}
+	if found.V != "" {
+		if v.V != found.V && v.Origin.File != "" {
+			r.trace.add("settings", "path_checker "+strconv.Quote(v.V)+" does not count: detect_checker chose "+found.V, v.Origin)
+		}
+		return found
+	}
 	if knownChecker(v.V) {
 		return v
 	}
@@ -116,7 +137,7 @@ func (r *resolver) checker(id scsi.Identity) Value[string] {
 // prio resolves prio and prio_args, which come from one place; only in the
 // hardware table each from the first entry that has it. With detect_prio a path
 // with target port groups gets alua, without arguments.
-func (r *resolver) prio(id scsi.Identity) (prio, args Value[string]) {
+func (r *resolver) prio(id scsi.Identity, f Facts) (prio, args Value[string]) {
 	prio = Value[string]{V: "const", Origin: Origin{Note: builtInNote}}
 	args = Value[string]{Origin: Origin{Note: builtInNote}}
 	at := placeDefaults
@@ -137,19 +158,27 @@ func (r *resolver) prio(id scsi.Identity) (prio, args Value[string]) {
 		})
 	}
 	if r.yesNo("detect_prio", true).V && id.TPGS != 0 {
+		// multipath-tools takes sysfs where a handler is attached. That is what the
+		// kernel was told last: it asks again only when the target says that
+		// something has changed, and not every target does.
+		found := Value[string]{V: "alua", Origin: Origin{Note: "detect_prio: target port groups"}}
 		if args.V != "" {
-			r.warn("prio_args "+strconv.Quote(args.V)+" does not count: detect_prio chose alua (detect_prio no would keep it)", args.Origin)
+			r.warn("prio_args "+strconv.Quote(args.V)+" does not count: detect_prio chose "+found.V+" (detect_prio no would keep it)", args.Origin)
 		}
-		o := Origin{Note: "detect_prio: target port groups"}
-		return Value[string]{V: "alua", Origin: o}, Value[string]{Origin: Origin{Note: builtInNote}}
+		if prio.V != found.V && prio.Origin.File != "" {
+			r.trace.add("settings", "prio "+strconv.Quote(prio.V)+" does not count: detect_prio chose "+found.V, prio.Origin)
+		}
+		return found, Value[string]{Origin: Origin{Note: builtInNote}}
 	}
 	switch {
-	case prio.V == "sysfs" && id.TPGS != 0:
-		r.warn("prio sysfs gives alua's numbers, alua instead", prio.Origin)
+	case prio.V == "sysfs" && f.AccessState == "" && id.TPGS != 0:
+		r.warn("prio sysfs needs a device handler, which the kernel has not attached, alua instead", prio.Origin)
 		prio.V = "alua"
 		return prio, args
-	case prio.V == "alua" && id.TPGS == 0 || prio.V == "sysfs":
+	case prio.V == "alua" && id.TPGS == 0, prio.V == "sysfs" && f.AccessState == "":
 		r.warn("prio "+prio.V+" needs target port groups, which the device does not report, const instead", prio.Origin)
+	case prio.V == "weightedpath" && strings.HasPrefix(strings.TrimSpace(args.V), "wwn"):
+		r.warn("prio weightedpath by wwn: port names are not read here, const instead", prio.Origin)
 	case knownPrio(prio.V):
 		return prio, args
 	default:
@@ -163,17 +192,17 @@ func (r *resolver) prio(id scsi.Identity) (prio, args Value[string]) {
 // all use alua is grouped by priority, or by target port group where
 // detect_pgpolicy_use_tpg says so.
 func (r *resolver) grouping(f Facts, prio string) Value[string] {
-	byTPG := prio == "alua"
+	byTPG := asksALUA(prio)
 	if f.TPGS && byTPG && r.yesNo("detect_pgpolicy", true).V {
 		if r.yesNo("detect_pgpolicy_use_tpg", false).V {
-			return Value[string]{V: "group_by_tpg", Origin: Origin{Note: "detect_pgpolicy_use_tpg: alua on every path"}}
+			return Value[string]{V: "group_by_tpg", Origin: Origin{Note: "detect_pgpolicy_use_tpg: " + prio + " on every path"}}
 		}
-		return Value[string]{V: "group_by_prio", Origin: Origin{Note: "detect_pgpolicy: alua on every path"}}
+		return Value[string]{V: "group_by_prio", Origin: Origin{Note: "detect_pgpolicy: " + prio + " on every path"}}
 	}
 	v := r.word("path_grouping_policy", "failover",
 		"failover", "multibus", "group_by_serial", "group_by_prio", "group_by_node_name", "group_by_tpg")
 	if v.V == "group_by_tpg" && !byTPG {
-		r.warn("path_grouping_policy group_by_tpg needs prio alua, failover instead", v.Origin)
+		r.warn("path_grouping_policy group_by_tpg needs prio alua or sysfs, failover instead", v.Origin)
 		return Value[string]{V: "failover", Origin: Origin{Note: `instead of "group_by_tpg"`}}
 	}
 	return v

@@ -43,6 +43,14 @@ func parseYesNo(s string) (yes, ok bool) {
 	}
 }
 
+// ParseRetry reads the String of a RetryPolicy.
+func ParseRetry(s string) (RetryPolicy, bool) {
+	if s == (RetryPolicy{}).String() {
+		return RetryPolicy{}, true
+	}
+	return parseRetry(s)
+}
+
 func parseRetry(s string) (RetryPolicy, bool) {
 	switch s {
 	case "fail", "0":

@@ -27,6 +27,13 @@ func Inquiry(timeoutMS uint32) Request {
 	}
 }
 
+// LongInquiry asks for as much of the standard INQUIRY data as one byte can say,
+// vendor specific part and all.
+func LongInquiry(timeoutMS uint32) Request {
+	const allocLen = 255
+	return Request{CDB: []byte{opInquiry, 0, 0, 0, allocLen, 0}, InLen: allocLen, TimeoutMS: timeoutMS}
+}
+
 // InquiryVPD asks for one vital product data page (SPC-4 7.8). allocLen is the
 // most the device may send, bytes including the 4 of the page header; old
 // targets look at its low byte only, so 252 is the careful first question.

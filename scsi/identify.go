@@ -248,3 +248,13 @@ func printable(s string) string {
 	}
 	return string(b)
 }
+
+// IsNAA reports whether an id is what an NAA designator of page 0x83 makes: "3" and 16
+// or 32 lower case hex digits of which the first is the NAA's format, 2, 3, 5 or 6
+// (SPC-4 7.8.6.6).
+func IsNAA(wwid string) bool {
+	if len(wwid) != 1+16 && len(wwid) != 1+32 || wwid[0] != '3' || !strings.ContainsRune("2356", rune(wwid[1])) {
+		return false
+	}
+	return strings.Trim(wwid[1:], "0123456789abcdef") == "" && (wwid[1] == '6') == (len(wwid) == 1+32)
+}

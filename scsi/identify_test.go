@@ -282,3 +282,15 @@ func TestUdevNames(t *testing.T) {
 		}
 	}
 }
+
+func TestIsNAA(t *testing.T) {
+	for id, want := range map[string]bool{
+		"3600140500000000300000000000051ff": true, "35000c500a1b2c3d4": true, "3200000e08b12a3b4": true,
+		"": false, "3": false, "0x5000c500a1b2c3d4": false, "35000C500A1B2C3D4": false, "3500140500000000300000000000051ff": false,
+		"SATA_VBOX_HARDDISK_VB0db2f233-269850e0_": false, "36001405000000003000000000051ff": false, "3900140500000000300000000000051ff": false,
+	} {
+		if got := IsNAA(id); got != want {
+			t.Errorf("%q: %v", id, got)
+		}
+	}
+}

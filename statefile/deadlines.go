@@ -2,8 +2,10 @@ package statefile
 
 import (
 	"fmt"
+	"slices"
 	"sort"
 	"strconv"
+	"strings"
 )
 
 // deadlinesMagic is the first line: the format and its version.
@@ -17,16 +19,28 @@ type Deadline struct {
 	Expired bool  // queueing was switched off by it
 }
 
+// Kept is what is to be known of a map whose devices may all be gone: then nothing
+// else says how long it may queue.
+type Kept struct {
+	WWID           string
+	NoPathRetry    string // "unset", "fail", "queue", or a number of checks
+	PollingS       int
+	FlushOnLastDel string   // "never", "always", "unused"
+	Flags          []string // "deferred_remove", "queue_without_daemon", "queueing_disabled", "queued_before"
+}
+
 // Deadlines is the content of the deadlines file:
 //
 //	pathkeeper-deadlines 1
 //	boot <boot id>
 //	retry <WWID> <ns of CLOCK_BOOTTIME> pending|expired
+//	map <WWID> <no_path_retry> <polling_interval> <flush_on_last_del> [<flag>...]
 //
 // Lines with another first word are kept: a later version may write them.
 type Deadlines struct {
 	Boot  string     // /proc/sys/kernel/random/boot_id, without newline
 	List  []Deadline // sorted by WWID when printed
+	Maps  []Kept     // likewise
 	Other []string   // lines not understood, as they are
 }
 
@@ -55,6 +69,13 @@ func ParseDeadlines(data []byte) (Deadlines, []Problem) {
 				continue
 			}
 			problems = append(problems, Problem{Line: i + 2, Text: "is no deadline, dropped"})
+		case len(w) >= 5 && w[0] == "map":
+			k, ok := keptOf(w)
+			if ok {
+				d.Maps = append(d.Maps, k)
+				continue
+			}
+			problems = append(problems, Problem{Line: i + 2, Text: "is no map's settings, dropped"})
 		default:
 			d.Other = append(d.Other, line)
 		}
@@ -69,6 +90,23 @@ func deadlineOf(w []string) (Deadline, bool) {
 		return Deadline{}, false
 	}
 	return Deadline{WWID: wwid, AtNS: at, Expired: w[3] == "expired"}, true
+}
+
+func keptOf(w []string) (Kept, bool) {
+	wwid, ok := unescape(w[1])
+	n, err := strconv.Atoi(w[3])
+	if !ok || err != nil || n < 0 {
+		return Kept{}, false
+	}
+	return Kept{WWID: wwid, NoPathRetry: w[2], PollingS: n, FlushOnLastDel: w[4], Flags: append([]string(nil), w[5:]...)}, true
+}
+
+// KeptSince gives the maps' settings of a boot.
+func (d Deadlines) KeptSince(boot string) []Kept {
+	if boot == "" || d.Boot != boot {
+		return nil
+	}
+	return slices.Clone(d.Maps)
 }
 
 // Since gives the deadlines that belong to a boot; those of another are void,
@@ -94,6 +132,11 @@ func (d Deadlines) Bytes() []byte {
 			word = "expired"
 		}
 		out += "retry " + escape(e.WWID) + " " + strconv.FormatInt(e.AtNS, 10) + " " + word + "\n"
+	}
+	maps := slices.Clone(d.Maps)
+	slices.SortStableFunc(maps, func(a, b Kept) int { return strings.Compare(a.WWID, b.WWID) })
+	for _, k := range maps {
+		out += strings.Join(append([]string{"map", escape(k.WWID), k.NoPathRetry, strconv.Itoa(k.PollingS), k.FlushOnLastDel}, k.Flags...), " ") + "\n"
 	}
 	for _, line := range d.Other {
 		out += line + "\n"

@@ -127,8 +127,9 @@ func TestOldIDs(t *testing.T) {
 }
 
 func TestDeadlines(t *testing.T) {
-	d := Deadlines{Boot: "b-1", List: []Deadline{{"w 2", 7, true}, {"w1", 5, false}}, Other: []string{"later thing 1"}}
-	text := "pathkeeper-deadlines 1\nboot b-1\nretry w%202 7 expired\nretry w1 5 pending\nlater thing 1\n"
+	d := Deadlines{Boot: "b-1", List: []Deadline{{"w 2", 7, true}, {"w1", 5, false}}, Maps: []Kept{{"w 2", "queue", 5, "unused", nil}, {"w1", "12", 5, "always", []string{"deferred_remove"}}}, Other: []string{"later thing 1"}}
+	text := "pathkeeper-deadlines 1\nboot b-1\nretry w%202 7 expired\nretry w1 5 pending\n" +
+		"map w%202 queue 5 unused\nmap w1 12 5 always deferred_remove\nlater thing 1\n"
 	if got := string(d.Bytes()); got != text {
 		t.Errorf("%q", got)
 	}
@@ -136,10 +137,13 @@ func TestDeadlines(t *testing.T) {
 	if diff := cmp.Diff(d, again); diff != "" || len(problems) != 0 {
 		t.Errorf("%v %s", problems, diff)
 	}
+	if len(again.KeptSince("b-1")) != 2 || again.KeptSince("b-2") != nil || again.KeptSince("") != nil {
+		t.Error("settings of another boot count")
+	}
 	if len(again.Since("b-1")) != 2 || again.Since("b-2") != nil || again.Since("") != nil {
 		t.Error("deadlines of another boot count")
 	}
-	for _, bad := range []string{"pathkeeper-deadlines 2\nretry w 1 pending\n", "pathkeeper-deadlines 1\nretry w -1 pending\n"} {
+	for _, bad := range []string{"pathkeeper-deadlines 2\nretry w 1 pending\n", "pathkeeper-deadlines 1\nretry w -1 pending\n", "pathkeeper-deadlines 1\nmap w queue x unused\n"} {
 		if d, problems := ParseDeadlines([]byte(bad)); len(d.List) != 0 || len(problems) != 1 {
 			t.Errorf("%q: %v, %v", bad, d, problems)
 		}

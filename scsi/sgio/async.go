@@ -16,7 +16,7 @@ import (
 // Job is one command of one device.
 type Job struct {
 	Tag     uint64 // comes back in the Completion
-	Device  string // kernel name of the block device, "sda"
+	Device  string // names the device: for Async any text, for Pool what its port takes
 	SG      string // its generic device, "sg4"; Async only
 	Host    uint32 // number of its SCSI host; Async only
 	Request scsi.Request

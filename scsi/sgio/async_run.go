@@ -150,5 +150,8 @@ func (a *Async) hungUp(d *device) (list []Completion) {
 		list = a.answer(d, failed(unix.ENODEV))
 	}
 	a.drop(d)
+	if a.devices[d.name] == d { // the next command, if there is one, opens it anew
+		delete(a.devices, d.name)
+	}
 	return list
 }
