@@ -111,9 +111,9 @@ type Error struct{ Message Message }
 
 func (e *Error) Error() string { return e.Message.String() }
 
-// nearest finds the word that is fewest edits away from what was written: at
+// Nearest finds the word that is fewest edits away from what was written: at
 // most a third of its length, and never more than three.
-func nearest(written string, words []string) string {
+func Nearest(written string, words []string) string {
 	best, bestAt := "", min(max(len(written)/3, 1), 3)+1
 	sorted := slices.Clone(words)
 	slices.SortFunc(sorted, cmp.Compare[string])

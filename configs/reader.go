@@ -351,7 +351,7 @@ func (r *reader) unknown(l line, word string) {
 			return
 		}
 	}
-	m := Message{Level: LevelWarning, Kind: InvalidKeyword, Origin: o, Word: word, Suggest: nearest(word, r.words.words(f.place))}
+	m := Message{Level: LevelWarning, Kind: InvalidKeyword, Origin: o, Word: word, Suggest: Nearest(word, r.words.words(f.place))}
 	where := "at top level"
 	if f.place != root {
 		where = "in the " + f.place.String() + " section"

@@ -32,7 +32,7 @@ func read(k policy.Keyword, raw string) reading {
 	invalid := func(want string) {
 		var words []string
 		words = append(words, k.Words...)
-		r.say(LevelWarning, InvalidValue, k.Name, nearest(raw, words), "invalid value for %s: %q is not %s; it has no effect", k.Name, raw, want)
+		r.say(LevelWarning, InvalidValue, k.Name, Nearest(raw, words), "invalid value for %s: %q is not %s; it has no effect", k.Name, raw, want)
 	}
 	switch k.Kind {
 	case policy.KindYesNo:
@@ -160,7 +160,7 @@ func readNumber(r *reading, k policy.Keyword, raw string, invalid func(string)) 
 	if !ok {
 		k.Words = []string{"immediate", "manual", "followover", "infinity", "queue", "fail", "off", "no", "max"}
 		k.Words = slices.DeleteFunc(k.Words, func(w string) bool { return !strings.Contains(want, w) })
-		r.say(LevelWarning, InvalidValue, k.Name, nearest(raw, k.Words), "invalid value for %s: %q is not %s; it has no effect", k.Name, raw, want)
+		r.say(LevelWarning, InvalidValue, k.Name, Nearest(raw, k.Words), "invalid value for %s: %q is not %s; it has no effect", k.Name, raw, want)
 		return
 	}
 	lowest, highest := big.NewInt(low), big.NewInt(k.Max)
@@ -224,7 +224,7 @@ func readWords(r *reading, k policy.Keyword, raw string) {
 		}
 	}
 	if name := strings.Join(words[:min(1, len(words))], ""); len(k.Words) > 0 && !slices.Contains(k.Words, name) {
-		r.say(LevelWarning, UnknownName, name, nearest(name, k.Words), "%s %q is not known; known are: %s", k.Name, name, strings.Join(k.Words, " "))
+		r.say(LevelWarning, UnknownName, name, Nearest(name, k.Words), "%s %q is not known; known are: %s", k.Name, name, strings.Join(k.Words, " "))
 	}
 	r.take(raw)
 }

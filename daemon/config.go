@@ -80,6 +80,6 @@ func (d *Daemon) reload(ctx context.Context) (loaded, error) {
 		return l, fmt.Errorf("giving the configuration to the daemon's loop: %w", err)
 	}
 	d.lookAtAllNodes(ctx)
-	d.log.printf(mpath.LevelNotice, "", "configuration read again: %s", summary(d.loop.current()))
+	d.log.printf(mpath.LevelNotice, "", "configuration read again: %s", d.loop.current().Summary())
 	return l, nil
 }

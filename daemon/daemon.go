@@ -19,6 +19,7 @@ import (
 	"pathkeeper/engine"
 	"pathkeeper/mpath"
 	"pathkeeper/policy"
+	"pathkeeper/record"
 	"pathkeeper/scsi/sgio"
 	"pathkeeper/server"
 	"pathkeeper/statefile"
@@ -33,6 +34,7 @@ type Options struct {
 	ConfigDir  string // /etc/multipath/conf.d
 	RunDir     string // /run/pathkeeper
 	PidFile    string // /run/multipathd.pid
+	RecordDir  string // /var/lib/pathkeeper/records: copies of the recording
 	DevDir     string // /dev
 	SysDir     string // /sys
 	UdevDir    string // /run/udev
@@ -55,6 +57,7 @@ func (o Options) withDefaults() Options {
 	def(&o.ConfigDir, "/etc/multipath/conf.d")
 	def(&o.RunDir, "/run/pathkeeper")
 	def(&o.PidFile, "/run/multipathd.pid")
+	def(&o.RecordDir, record.CopiesDir)
 	def(&o.DevDir, "/dev")
 	def(&o.SysDir, "/sys")
 	def(&o.UdevDir, "/run/udev")
@@ -161,7 +164,7 @@ func (d *Daemon) openPorts(observe bool) (*dmioctl.Control, error) {
 	sg := sgio.NewDevice(d.opt.DevDir)
 	p.SCSI = sg
 	d.work = newWorkers(p)
-	d.work.pool = sgio.NewPool(sg, 32, d.work.landed)
+	d.work.pool = sgio.NewPool(byName{sg}, 32, d.work.landed)
 	d.close = append(d.close, func() { _ = d.work.pool.Close() })
 	if err := sgio.Probe(d.opt.SysDir); err != nil {
 		d.log.printf(mpath.LevelWarning, "sg", "%v; until then path checks use a bounded number of threads", err)
@@ -207,6 +210,7 @@ func (d *Daemon) serve(ctx context.Context, loader *configLoader, first loaded, 
 	if err := os.Chmod(d.opt.RunDir, 0o755); err != nil { // whatever the umask: readers are not root
 		return fmt.Errorf("opening %s to readers: %w", d.opt.RunDir, err)
 	}
+	d.startRecorder(eng.BootID)
 
 	group := uint32(uevent.GroupKernel)
 	if _, err := os.Stat(filepath.Join(d.opt.UdevDir, "control")); err == nil {
@@ -214,7 +218,7 @@ func (d *Daemon) serve(ctx context.Context, loader *configLoader, first loaded, 
 	} else {
 		d.log.printf(mpath.LevelWarning, "udev", "no udevd runs: the kernel's own events are used, nodes under /dev/mapper are not made")
 	}
-	events, err := uevent.Listen(group, "block")
+	events, err := uevent.Listen(group, "block", "scsi")
 	if err != nil {
 		return fmt.Errorf("listening for uevents: %w", err)
 	}
@@ -252,6 +256,7 @@ func (d *Daemon) serve(ctx context.Context, loader *configLoader, first loaded, 
 	})
 
 	ready := false
+	g.Go(func() error { return d.saveOnSignal(gctx) })
 	d.begin(first.event(false), kernelOffers("/"))
 	d.reportConfig(first)
 	g.Go(func() error {
@@ -278,16 +283,16 @@ func (d *Daemon) serve(ctx context.Context, loader *configLoader, first loaded, 
 			if !ready && !settled && time.Since(d.begun) >= readyLimit {
 				ready = true
 				note.say("READY=1\nSTATUS=managing the multipath maps of this host; some do not answer yet")
-				d.log.printf(mpath.LevelWarning, "", "not everything has answered after %s: %s; going on with the rest", readyLimit, summary(d.loop.current()))
+				d.log.printf(mpath.LevelWarning, "", "not everything has answered after %s: %s; going on with the rest", readyLimit, d.loop.fresh().Summary())
 			}
 			if settled {
 				ready = true
 				note.say("READY=1\nSTATUS=managing the multipath maps of this host")
-				d.log.printf(mpath.LevelNotice, "", "ready: %s", summary(d.loop.current()))
+				d.log.printf(mpath.LevelNotice, "", "ready: %s", d.loop.fresh().Summary())
 			}
 		})
 		_ = events.Close()
-		return nil
+		return d.loop.unsound
 	})
 	g.Go(func() error { // a failed receiver ends the daemon; systemd starts it again
 		<-gctx.Done()
@@ -296,6 +301,7 @@ func (d *Daemon) serve(ctx context.Context, loader *configLoader, first loaded, 
 		return nil
 	})
 	err = g.Wait()
+	d.loop.recorder.Close(time.Second)
 	if errors.Is(err, context.Canceled) {
 		return nil
 	}
@@ -332,19 +338,4 @@ func (d *Daemon) stop(ctx context.Context, cancel context.CancelFunc, note *noti
 	}
 	d.log.printf(mpath.LevelNotice, "", "stopped; the maps stay as they are")
 	return nil
-}
-
-func summary(s mpath.Snapshot) string {
-	paths, maps := 0, 0
-	for _, p := range s.Paths {
-		if p.WWID != "" {
-			paths++
-		}
-	}
-	for _, m := range s.Maps {
-		if m.Known {
-			maps++
-		}
-	}
-	return fmt.Sprintf("%d maps, %d paths, %d devices left alone", maps, paths, len(s.Paths)-paths)
 }

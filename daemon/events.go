@@ -35,10 +35,15 @@ func (d *Daemon) watchUevents(ctx context.Context, r uevent.Port) error {
 			continue
 		}
 		ev, err := uevent.Parse(dg.Data)
-		if err != nil || ev.Subsystem != "block" || ev.DevType == "partition" {
-			continue
+		switch {
+		case err != nil || ev.DevType == "partition":
+		case ev.Subsystem == "block":
+			d.takeUevent(ctx, ev)
+		case ev.Subsystem == "scsi":
+			if h, ok := attentionOf(ev); ok {
+				d.loop.send(ctx, h)
+			}
 		}
-		d.takeUevent(ctx, ev)
 	}
 }
 
@@ -59,9 +64,21 @@ func (d *Daemon) takeUevent(ctx context.Context, ev uevent.Event) {
 		return
 	}
 	if ev.Action == "remove" {
-		d.work.forget(name)
+		// Linux 5.15 and later say which device of that name it was; 0 before.
+		seq, _ := strconv.ParseUint(ev.Props.Value("DISKSEQ"), 10, 64)
+		d.work.forget(name, seq)
 	}
 	d.loop.send(ctx, mpath.DeviceHint{Name: name, Dev: dev, Remove: ev.Action == "remove", FromUdev: ev.FromUdev})
+}
+
+// attentionOf is the hint of a unit attention that the kernel tells of: a change
+// event of the SCSI device, "2:0:0:1", with SDEV_UA (drivers/scsi/scsi_lib.c).
+func attentionOf(ev uevent.Event) (mpath.DeviceHint, bool) {
+	a := mpath.ParseAttention(ev.Props.Value("SDEV_UA"))
+	if ev.DevType != "scsi_device" || ev.Action != "change" || a == mpath.AttentionNone {
+		return mpath.DeviceHint{}, false
+	}
+	return mpath.DeviceHint{HCTL: ev.SysName(), FromUdev: ev.FromUdev, Attention: a}, true
 }
 
 func devNum(ev uevent.Event) (table.DevNum, bool) {

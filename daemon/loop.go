@@ -5,6 +5,7 @@ package daemon
 
 import (
 	"context"
+	"errors"
 	"sync/atomic"
 	"time"
 
@@ -12,6 +13,7 @@ import (
 
 	"pathkeeper/engine"
 	"pathkeeper/mpath"
+	"pathkeeper/record"
 )
 
 // now is CLOCK_BOOTTIME: it goes on while the machine sleeps or a VM is paused.
@@ -40,11 +42,18 @@ type loop struct {
 	gaps int           // how often the process stood still
 
 	snapshot atomic.Pointer[mpath.Snapshot]
+	shown    mpath.Instant // when the snapshot was made
 	dirty    bool
 
-	ended  chan struct{} // closed when run has returned: nobody takes answers any more
-	broken int           // laws that did not hold: bugs
-	acts   int
+	ended   chan struct{}               // closed when run has returned: nobody takes answers any more
+	replies map[uint64]chan mpath.Reply // commands that wait for their reply
+	asked   uint64                      // Seq of the last one
+	acts    int
+
+	bugs     bugs
+	recorder *record.Recorder // nil: nothing is recorded
+	// unsound: the core cannot be trusted any more; run returns.
+	unsound error
 }
 
 // task is an operation that waits for an answer.
@@ -63,6 +72,9 @@ func (l *loop) ran() {
 	t := now()
 	if l.seen != 0 && t.Since(l.seen) > mpath.Span(longestWait)+gapLimit {
 		l.gaps++
+		away := t.Since(l.seen)
+		l.seen = t
+		l.step(mpath.StoodStill{Span: away})
 	}
 	l.seen = t
 }
@@ -79,7 +91,7 @@ type message struct {
 func newLoop(e *engine.Engine, w *workers, log *journal) *loop {
 	l := &loop{
 		core: mpath.New(), engine: e, work: w, log: log,
-		inbox: make(chan message, 1024), tasks: map[uint64]task{}, ended: make(chan struct{}),
+		inbox: make(chan message, 1024), tasks: map[uint64]task{}, replies: map[uint64]chan mpath.Reply{}, ended: make(chan struct{}),
 	}
 	// Never called by the loop itself: a full inbox would stop it for good.
 	w.done = func(task uint64, a engine.Answer) {
@@ -105,12 +117,16 @@ func (l *loop) call(ctx context.Context, f func()) error {
 	ended := make(chan struct{})
 	select {
 	case l.inbox <- message{run: func() { f(); close(ended) }}:
+	case <-l.ended:
+		return errEnded
 	case <-ctx.Done():
 		return ctx.Err()
 	}
 	select {
 	case <-ended:
 		return nil
+	case <-l.ended:
+		return errEnded
 	case <-ctx.Done():
 		return ctx.Err()
 	}
@@ -155,7 +171,12 @@ func (l *loop) run(ctx context.Context, alive func()) {
 				l.step(mpath.Wake{})
 			}
 		}
-		l.publish()
+		if now().Since(l.shown) >= showEvery {
+			l.publish()
+		}
+		if l.unsound != nil {
+			return
+		}
 		alive()
 	}
 }
@@ -192,17 +213,26 @@ func (l *loop) advance(s engine.Step) {
 
 // step feeds the core one event and starts what it asks for.
 func (l *loop) step(ev mpath.Event) {
-	acts, wake := l.core.Step(now(), ev)
+	at := now()
+	acts, wake := l.core.Step(at, ev)
+	l.recorder.Step(l.core, at, ev, acts, wake)
 	l.wake = wake
 	l.dirty = true
 	broken := l.core.CheckActions(acts)
 	for _, b := range broken {
-		l.broken++
-		l.log.note(mpath.Note{Level: mpath.LevelError, Object: "bug", Text: b.Error() + "; the changes of this step are not carried out: please report it"})
+		l.bug(b.Error() + "; the changes of this step are not carried out")
 	}
 	for _, a := range acts {
 		if n, ok := a.(mpath.Note); ok {
 			l.log.note(n)
+			continue
+		}
+		if r, ok := a.(mpath.Reply); ok {
+			l.replied(r)
+			continue
+		}
+		if b, ok := a.(mpath.Bug); ok {
+			l.caught(b)
 			continue
 		}
 		if seq, ok := changes(a); ok && len(broken) > 0 {
@@ -212,6 +242,18 @@ func (l *loop) step(ev mpath.Event) {
 		l.acts++
 		l.advance(l.engine.Start(a))
 	}
+}
+
+// caught tells of a panic that the core survived, or did not.
+func (l *loop) caught(b mpath.Bug) {
+	text := "panic: " + b.Text + " in " + b.Where
+	if b.Object == "" {
+		text += "; it is not known which map it concerns: the process ends and starts anew, the maps stay as they are"
+		l.unsound = errors.New(text)
+	} else {
+		text += "; " + b.Object + " is rebuilt from the kernel"
+	}
+	l.bug(text)
 }
 
 // changes says whether an action changes a map, and gives its question.
@@ -228,6 +270,10 @@ func changes(a mpath.Action) (seq uint64, ok bool) {
 	case mpath.ResumeMap:
 		return a.Seq, true
 	case mpath.Message:
+		return a.Seq, true
+	case mpath.ResizeMap:
+		return a.Seq, true
+	case mpath.SuspendMap:
 		return a.Seq, true
 	}
 	return 0, false
@@ -250,10 +296,35 @@ func (l *loop) publish() {
 	l.dirty = false
 	s := l.core.Snapshot()
 	l.snapshot.Store(&s)
+	l.shown = now()
+	l.recorder.Snapshot(&s)
 }
 
-// current is the newest snapshot, for any goroutine.
+// showEvery bounds the age of the snapshot that a reader gets when the loop is too
+// busy to make him a new one. To copy ten thousand paths at each turn of the loop
+// would cost more than the turn.
+const showEvery = 2 * mpath.Second
+
+// showWait is how long a reader waits for a snapshot of this moment.
+const showWait = 250 * time.Millisecond
+
+// current is the state of this moment, for any goroutine but the loop's own; where the
+// loop does not answer at once, the state of a moment ago.
 func (l *loop) current() mpath.Snapshot {
+	ctx, cancel := context.WithTimeout(context.Background(), showWait)
+	defer cancel()
+	_ = l.call(ctx, l.publish) // a late one is as good as the last one
+	return l.last()
+}
+
+// fresh is the state of this moment, for the loop's own goroutine.
+func (l *loop) fresh() mpath.Snapshot {
+	l.publish()
+	return l.last()
+}
+
+// last is the snapshot that was made last.
+func (l *loop) last() mpath.Snapshot {
 	if s := l.snapshot.Load(); s != nil {
 		return *s
 	}

@@ -51,9 +51,9 @@ func Observe(ctx context.Context, opt ObserveOptions) (mpath.Snapshot, error) {
 		}
 	})
 	if err := asked.Err(); err != nil && !d.loop.core.Complete(opt.Checks) {
-		return d.loop.current(), fmt.Errorf("looking at the devices: %w", err)
+		return d.loop.fresh(), fmt.Errorf("looking at the devices: %w", err)
 	}
-	return d.loop.current(), nil
+	return d.loop.fresh(), nil
 }
 
 // Preflight says in one line what keeps the daemon or an observer from working:

@@ -3,6 +3,7 @@ package daemon
 import (
 	"fmt"
 	"os"
+	"runtime"
 	"strconv"
 
 	"golang.org/x/sys/unix"
@@ -12,13 +13,24 @@ import (
 // replaced itself once.
 const reexecMark = "PATHKEEPER_PROTECTED"
 
+// highestPriority is the lowest nice value (setpriority(2)). A starved daemon stands
+// still, and after that checks every path before it decides anything.
+const highestPriority = -20
+
 // protect makes the process able to work while its own root hangs on a map that
 // it must mend: memory for it never waits for writeback (PR_SET_IO_FLUSHER,
-// prctl(2)), which every thread of the runtime has only after an exec, and what
-// it has touched stays in memory (mlockall with MCL_ONFAULT). Failures are
-// reported, not fatal: a container may forbid them.
+// prctl(2)) and it runs before what waits for its maps (nice -20), which every
+// thread of the runtime has only after an exec; and what it has touched stays in
+// memory (mlockall with MCL_ONFAULT). Failures are reported, not fatal: a container
+// may forbid them.
 func protect() (problems []string) {
 	if os.Getenv(reexecMark) == "" {
+		// Both belong to a thread, and the one that calls exec is the one that stays.
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		if err := unix.Setpriority(unix.PRIO_PROCESS, 0, highestPriority); err != nil {
+			problems = append(problems, fmt.Sprintf("nice %d: %v", highestPriority, err))
+		}
 		if err := unix.Prctl(unix.PR_SET_IO_FLUSHER, 1, 0, 0, 0); err != nil {
 			problems = append(problems, fmt.Sprintf("PR_SET_IO_FLUSHER: %v", err))
 		} else if self, err := os.Executable(); err == nil {

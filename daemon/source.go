@@ -23,7 +23,10 @@ func (s source) Status() server.Status {
 	snap := s.d.loop.current()
 	st := server.Status{
 		Version: s.d.opt.Version, PID: os.Getpid(), UptimeS: int64(time.Since(s.d.begun).Seconds()), State: "starting", Lost: s.d.log.lost.Load(),
+		Bugs: s.d.loop.bugs.count.Load(),
 	}
+	r := s.d.loop.recorder.Stats()
+	st.RecordLost, st.RecordFailed = r.Lost, r.Failed+r.Missed
 	if snap.Started {
 		st.State = "running"
 	}
@@ -53,6 +56,10 @@ func (s source) Reload(ctx context.Context) (server.ReloadResult, error) {
 		r.Warnings = append(r.Warnings, m.String())
 	}
 	return r, err
+}
+
+func (s source) Command(ctx context.Context, c mpath.Command) (mpath.Reply, error) {
+	return s.d.loop.command(ctx, c)
 }
 
 func (s source) Subscribe(buf int) (<-chan server.Event, func()) { return s.d.log.hub.Subscribe(buf) }

@@ -3,6 +3,8 @@ package daemon
 import (
 	"errors"
 	"fmt"
+	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -28,8 +30,27 @@ type workers struct {
 	mu      sync.Mutex
 	async   submitter         // nil: no sg driver
 	pool    submitter         // for devices without a generic device
-	waiting map[string][]job  // per device: commands behind the one in flight
+	waiting map[string][]job  // per device (keyOf): commands behind the one in flight
 	flying  map[string]uint64 // per device: the task in flight
+	reading map[string]bool   // per device: a direct read is on its way
+	hung    int               // reads that gave their slot back
+}
+
+// keyOf names one appearance of a device: its name may serve another one while
+// something of it is still on its way.
+func keyOf(a engine.Ask) string { return deviceKey(a.Device, a.ID.Diskseq) }
+
+func deviceKey(name string, diskseq uint64) string {
+	return name + "@" + strconv.FormatUint(diskseq, 10)
+}
+
+// byName is the scsi.Port of the pool, whose devices are keys.
+type byName struct{ port scsi.Port }
+
+// Do implements scsi.Port.
+func (b byName) Do(key string, r scsi.Request) scsi.Response {
+	name, _, _ := strings.Cut(key, "@")
+	return b.port.Do(name, r)
 }
 
 // submitter is sgio.Async or sgio.Pool.
@@ -54,19 +75,27 @@ const (
 	classDisk // files on a disk that may hang
 	classNode // nodes of maps below /dev
 	classHold // opening a device waits for its host's error recovery
-	classRead // hangs with the device: a thread each
+	classRead // hangs with the device, see read
 	classes
 )
 
 var classWidth = [classes]int{classSysfs: 8, classDM: 16, classSwap: 64, classFile: 4, classDisk: 2, classNode: 2, classHold: 64, classRead: 256}
 
-// slotLimit is how long a read of a device waits for one of the threads. When
-// all of them hang, the reads of other devices come back with EBUSY: nothing was
-// learned of those paths. Waiting on would call healthy ones dead.
+// slotLimit is how long a read of a device waits for one of the slots. A read that
+// finds none comes back with EBUSY: nothing was learned of that path. Waiting on
+// would call healthy ones dead.
 const slotLimit = 5 * time.Second
 
+// hangsAfter is the part of slotLimit after which a read counts as hanging and
+// gives its slot back, so that it does not stand in the way of others.
+const hangsAfter = 5
+
+// maxHungReads bounds the threads that reads of dead devices hold. A device has at
+// most one of them: it is not read again while it hangs.
+const maxHungReads = 4096
+
 func newWorkers(p engine.Ports) *workers {
-	w := &workers{ports: p, slotLimit: slotLimit, oldChange: oldChange, waiting: map[string][]job{}, flying: map[string]uint64{}}
+	w := &workers{ports: p, slotLimit: slotLimit, oldChange: oldChange, waiting: map[string][]job{}, flying: map[string]uint64{}, reading: map[string]bool{}}
 	for i := range w.classes {
 		w.classes[i] = make(chan struct{}, classWidth[i])
 	}
@@ -100,12 +129,13 @@ func (w *workers) start(task uint64, a engine.Ask) {
 		w.submit(job{task, a})
 		return
 	}
+	if a.Kind == engine.KindReadDisk {
+		w.read(task, a)
+		return
+	}
 	c, asked := classOf(a, onDisk), now()
 	go func() {
-		if !w.slot(c) {
-			w.done(task, engine.Answer{Errno: errnoBusy, Detail: "all threads that read devices wait for dead ones"})
-			return
-		}
+		w.classes[c] <- struct{}{}
 		if age := now().Since(asked); age > w.oldChange && changesMap(a) {
 			<-w.classes[c]
 			w.done(task, engine.Answer{Errno: errnoStale, Detail: fmt.Sprintf("not sent: it was decided %d s ago, and the paths may be others by now", age.Seconds())})
@@ -126,20 +156,66 @@ func changesMap(a engine.Ask) bool {
 	return a.Kind == engine.KindDM && (a.DM.Cmd == dmmap.CmdSuspend || a.DM.Cmd == dmmap.CmdMessage || a.DM.Cmd == dmmap.CmdRemove)
 }
 
-// slot waits for a thread of a class; false: a read has waited too long.
-func (w *workers) slot(c class) bool {
-	if c != classRead {
-		w.classes[c] <- struct{}{}
-		return true
+// read reads a device directly: never twice at once, and never for long at the
+// cost of others.
+func (w *workers) read(task uint64, a engine.Ask) {
+	key := keyOf(a)
+	w.mu.Lock()
+	busy := w.reading[key]
+	w.reading[key] = true
+	w.mu.Unlock()
+	if busy {
+		go w.done(task, engine.Answer{Errno: errnoBusy, Detail: "an earlier read of it is still on its way"})
+		return
 	}
+	go func() {
+		ans := engine.Answer{Errno: errnoBusy, Detail: "all threads that read devices wait for dead ones"}
+		if w.slot() {
+			hangs := time.AfterFunc(w.slotLimit/hangsAfter, w.countHung)
+			ans = w.ports.Perform(a)
+			w.slotBack(hangs.Stop())
+		}
+		w.mu.Lock()
+		delete(w.reading, key)
+		w.mu.Unlock()
+		w.done(task, ans)
+	}()
+}
+
+// slot waits for leave to read; false: for too long.
+func (w *workers) slot() bool {
 	t := time.NewTimer(w.slotLimit)
 	defer t.Stop()
 	select {
-	case w.classes[c] <- struct{}{}:
+	case w.classes[classRead] <- struct{}{}:
 		return true
 	case <-t.C:
 		return false
 	}
+}
+
+// countHung gives the slot of a read back that hangs, as long as there are not
+// too many of those.
+func (w *workers) countHung() {
+	w.mu.Lock()
+	w.hung++
+	if w.hung <= maxHungReads {
+		<-w.classes[classRead]
+	}
+	w.mu.Unlock()
+}
+
+// slotBack ends a read; quick says that it did not hang.
+func (w *workers) slotBack(quick bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !quick {
+		w.hung--
+		if w.hung < maxHungReads {
+			return // its slot, or that of another one, is back already
+		}
+	}
+	<-w.classes[classRead]
 }
 
 // onDisk says whether a file lies on a disk that may hang.
@@ -149,13 +225,14 @@ func onDisk(path string) bool {
 
 // submit sends a command, behind the one that the device has in flight.
 func (w *workers) submit(j job) {
+	key := keyOf(j.ask)
 	w.mu.Lock()
-	if _, busy := w.flying[j.ask.Device]; busy {
-		w.waiting[j.ask.Device] = append(w.waiting[j.ask.Device], j)
+	if _, busy := w.flying[key]; busy {
+		w.waiting[key] = append(w.waiting[key], j)
 		w.mu.Unlock()
 		return
 	}
-	w.flying[j.ask.Device] = j.task
+	w.flying[key] = j.task
 	w.mu.Unlock()
 	w.fly(j)
 }
@@ -165,14 +242,15 @@ func (w *workers) fly(j job) {
 	if w.async != nil && j.ask.SG != "" {
 		by = w.async
 	}
-	err := by.Submit(sgio.Job{Tag: j.task, Device: j.ask.Device, SG: j.ask.SG, Host: j.ask.HostNo, Request: j.ask.SCSI})
+	key := keyOf(j.ask)
+	err := by.Submit(sgio.Job{Tag: j.task, Device: key, SG: j.ask.SG, Host: j.ask.HostNo, Request: j.ask.SCSI})
 	if err != nil {
 		// Not taken: no thread and no answer. Say so as the kernel would.
 		r := scsi.Response{Errno: errnoBusy}
 		if !errors.Is(err, sgio.ErrBusy) && !errors.Is(err, sgio.ErrStalled) {
 			r.Errno = errnoNoDevice
 		}
-		go w.landed(sgio.Completion{Tag: j.task, Device: j.ask.Device, Response: r})
+		go w.landed(sgio.Completion{Tag: j.task, Device: key, Response: r})
 	}
 }
 
@@ -205,22 +283,24 @@ func (w *workers) landed(c sgio.Completion) {
 	}
 }
 
-// forget drops what a device that left has in flight.
-func (w *workers) forget(device string) {
+// forget drops what a device that left has in flight. Its name may be another
+// one's by now, whose commands go on.
+func (w *workers) forget(name string, diskseq uint64) {
+	key := deviceKey(name, diskseq)
 	if w.async != nil {
-		w.async.Forget(device)
+		w.async.Forget(key)
 	}
-	w.pool.Forget(device)
+	w.pool.Forget(key)
 	w.mu.Lock()
 	var ends []uint64
-	if t, ok := w.flying[device]; ok {
+	if t, ok := w.flying[key]; ok {
 		ends = append(ends, t)
 	}
-	for _, j := range w.waiting[device] {
+	for _, j := range w.waiting[key] {
 		ends = append(ends, j.task)
 	}
-	delete(w.flying, device)
-	delete(w.waiting, device)
+	delete(w.flying, key)
+	delete(w.waiting, key)
 	w.mu.Unlock()
 	for _, t := range ends {
 		w.done(t, engine.Answer{SCSI: scsi.Response{Errno: errnoNoDevice}})

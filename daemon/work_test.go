@@ -11,6 +11,9 @@ import (
 	"pathkeeper/dmmap"
 	"pathkeeper/engine"
 	"pathkeeper/mpath"
+	"pathkeeper/scsi"
+	"pathkeeper/scsi/sgio"
+	"pathkeeper/uevent"
 )
 
 // deadDisks reads nothing, ever, from a disk whose name begins with "dead".
@@ -28,13 +31,13 @@ func (d deadDisks) ReadAt(name string, _ uint64, n uint32) ([]byte, uint32) {
 
 func (d deadDisks) Release(uint64) uint32 { return 0 }
 
-// Reads of any number of dead disks neither stop what maps need nor make reads of
-// other disks wait for long.
+// Reads of any number of dead disks neither stop what maps need nor the reads of
+// other disks, and a dead one holds one thread however often it is asked.
 func TestDeadDisksBlockOnlyThemselves(t *testing.T) {
 	dead := deadDisks{release: make(chan struct{})}
 	defer close(dead.release)
 	w := newWorkers(engine.Ports{Block: dead})
-	w.slotLimit = 50 * time.Millisecond
+	w.slotLimit = 500 * time.Millisecond
 	type ended struct {
 		task uint64
 		a    engine.Answer
@@ -47,7 +50,10 @@ func TestDeadDisksBlockOnlyThemselves(t *testing.T) {
 	time.Sleep(20 * time.Millisecond)
 	w.start(1001, engine.Ask{Kind: engine.KindReadDisk, Device: "sda", Length: 512})
 	w.start(1002, engine.Ask{Kind: engine.KindRelease, Held: []uint64{1}})
-	want := map[uint64]uint32{1001: errnoBusy, 1002: 0}
+	for i := range uint64(100) {
+		w.start(2000+i, engine.Ask{Kind: engine.KindReadDisk, Device: "dead0", Length: 512})
+	}
+	want := map[uint64]uint32{1001: 0, 1002: 0, 2000: errnoBusy, 2099: errnoBusy}
 	limit := time.After(5 * time.Second)
 	for len(want) > 0 {
 		select {
@@ -59,6 +65,54 @@ func TestDeadDisksBlockOnlyThemselves(t *testing.T) {
 		case <-limit:
 			t.Fatalf("no answer for %v", want)
 		}
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if len(w.reading) != 400 {
+		t.Errorf("%d reads are on their way, want those of the 400 dead disks", len(w.reading))
+	}
+}
+
+// hangingPort answers nobody before release is closed.
+type hangingPort struct {
+	release chan struct{}
+	names   chan string
+}
+
+func (h hangingPort) Do(name string, _ scsi.Request) scsi.Response {
+	h.names <- name
+	<-h.release
+	return scsi.Response{}
+}
+
+// A removal that is told late, when the name serves another device already, ends
+// the commands of the device that left and of no other.
+func TestForgetSparesTheNextOfThatName(t *testing.T) {
+	port := hangingPort{release: make(chan struct{}), names: make(chan string, 10)}
+	w := newWorkers(engine.Ports{})
+	type ended struct {
+		task  uint64
+		errno uint32
+	}
+	got := make(chan ended, 10)
+	w.done = func(task uint64, a engine.Answer) { got <- ended{task, a.SCSI.Errno} }
+	w.pool = sgio.NewPool(byName{port}, 4, w.landed)
+	ask := func(seq uint64) engine.Ask {
+		return engine.Ask{Kind: engine.KindSCSI, Device: "sdb", ID: mpath.PathID{Diskseq: seq}, SCSI: scsi.TestUnitReady(1000)}
+	}
+	w.start(1, ask(7)) // hangs in the device that is about to leave
+	if name := <-port.names; name != "sdb" {
+		t.Fatalf("the port was asked for %q", name)
+	}
+	w.start(2, ask(8)) // the next device of that name does not wait behind it
+	<-port.names
+	w.forget("sdb", 7)
+	if e := <-got; e != (ended{1, errnoNoDevice}) {
+		t.Fatalf("%+v", e)
+	}
+	close(port.release)
+	if e := <-got; e != (ended{2, 0}) {
+		t.Fatalf("the new device's command: %+v", e)
 	}
 }
 
@@ -140,5 +194,42 @@ func TestAnswersAfterAStandstillAreLate(t *testing.T) {
 	l.take(message{task: 1})
 	if len(late) != 2 || late[0] || !late[1] {
 		t.Errorf("late %v", late)
+	}
+}
+
+// The core hears of a standstill before it gets an answer from before it.
+func TestStandstillIsTold(t *testing.T) {
+	w := newWorkers(engine.Ports{})
+	l := newLoop(&engine.Engine{}, w, newJournal(mpath.LevelError, false))
+	l.step(mpath.Configured{})
+	l.ran()
+	l.seen -= mpath.Instant(3 * mpath.Second)
+	l.take(message{event: mpath.Wake{}})
+	if l.gaps != 1 {
+		t.Errorf("%d standstills", l.gaps)
+	}
+	if s := l.core.Snapshot(); s.GapAt == 0 {
+		t.Error("the core was not told")
+	}
+}
+
+func TestAttentionOfUevents(t *testing.T) {
+	for _, c := range []struct {
+		text string
+		want mpath.Attention
+		hctl string
+	}{
+		{"change@/devices/pci0/host2/target2:0:0/2:0:0:1\x00ACTION=change\x00DEVPATH=/devices/pci0/host2/target2:0:0/2:0:0:1\x00SUBSYSTEM=scsi\x00SDEV_UA=REPORTED_LUNS_DATA_HAS_CHANGED\x00DEVTYPE=scsi_device\x00SEQNUM=5\x00", mpath.AttentionLUNs, "2:0:0:1"},
+		{"change@/devices/pci0/host2/target2:0:0/2:0:0:1\x00ACTION=change\x00DEVPATH=/devices/pci0/host2/target2:0:0/2:0:0:1\x00SUBSYSTEM=scsi\x00SDEV_UA=THIN_PROVISIONING_SOFT_THRESHOLD_REACHED\x00DEVTYPE=scsi_device\x00SEQNUM=5\x00", mpath.AttentionNone, ""},
+		{"add@/devices/pci0/host2/target2:0:0/2:0:0:1\x00ACTION=add\x00DEVPATH=/devices/pci0/host2/target2:0:0/2:0:0:1\x00SUBSYSTEM=scsi\x00DEVTYPE=scsi_device\x00SEQNUM=5\x00", mpath.AttentionNone, ""},
+	} {
+		ev, err := uevent.Parse([]byte(c.text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		h, ok := attentionOf(ev)
+		if ok != (c.want != mpath.AttentionNone) || h.Attention != c.want || h.HCTL != c.hctl {
+			t.Errorf("%q: %+v, %v", c.text, h, ok)
+		}
 	}
 }

@@ -65,13 +65,18 @@ func (c *checking) step(checker pathcheck.Checker, s pathcheck.Step) Step {
 
 // carry sends a checker's request to the port that it is for.
 func (c *checking) carry(r pathcheck.Request, then func(pathcheck.Response) Step) Step {
+	if r.Attr != "" {
+		return ask(Ask{Kind: KindAttr, Path: "block/" + c.a.Name + "/device/" + r.Attr}, func(a Answer) Step {
+			return then(pathcheck.Response{Errno: a.Errno, Text: strings.TrimSpace(string(a.Bytes))})
+		})
+	}
 	if r.SCSI != nil {
-		return ask(Ask{Kind: KindSCSI, Device: c.a.Name, SG: c.a.SG, HostNo: c.a.HostNo, SCSI: *r.SCSI, TimeoutMS: r.SCSI.TimeoutMS}, func(a Answer) Step {
+		return ask(Ask{Kind: KindSCSI, Device: c.a.Name, ID: c.a.Path, SG: c.a.SG, HostNo: c.a.HostNo, SCSI: *r.SCSI, TimeoutMS: r.SCSI.TimeoutMS}, func(a Answer) Step {
 			c.answered = a.SCSI.Errno == 0 && a.SCSI.Host == scsi.HostOK
 			return then(pathcheck.Response{SCSI: a.SCSI})
 		})
 	}
-	return ask(Ask{Kind: KindReadDisk, Device: c.a.Name, Offset: r.Read.Offset, Length: r.Read.Length, TimeoutMS: r.Read.TimeoutMS}, func(a Answer) Step {
+	return ask(Ask{Kind: KindReadDisk, Device: c.a.Name, ID: c.a.Path, Offset: r.Read.Offset, Length: r.Read.Length, TimeoutMS: r.Read.TimeoutMS}, func(a Answer) Step {
 		c.answered = a.Errno == 0
 		return then(pathcheck.Response{Errno: a.Errno, Bytes: a.N})
 	})
@@ -79,8 +84,14 @@ func (c *checking) carry(r pathcheck.Request, then func(pathcheck.Response) Step
 
 // identify asks the device who it is and compares.
 func (c *checking) identify(up bool) Step {
-	q := inquirer{device: c.a.Name, sg: c.a.SG, host: c.a.HostNo, timeoutMS: min(c.a.TimeoutMS, identifyTimeoutMS)}
+	q := inquirer{device: c.a.Name, id: c.a.Path, sg: c.a.SG, host: c.a.HostNo, timeoutMS: min(c.a.TimeoutMS, identifyTimeoutMS)}
 	return q.read(func(raw scsi.Raw, problem string) Step {
+		if q.full && up {
+			// It answers, and has no room for a command now. That is no reason to
+			// take it for a device that cannot say who it is.
+			c.ev.Verdict = pathcheck.Verdict{State: pathcheck.StatePending, Message: problem, Inconclusive: true}
+			return done(c.ev)
+		}
 		if problem != "" {
 			c.ev.Found = problem
 			return c.priority(up)
@@ -107,6 +118,7 @@ func (c *checking) priority(up bool) Step {
 	prio, err := pathcheck.NewPrio(c.a.Prio, pathcheck.PrioParams{
 		TimeoutMS: c.a.TimeoutMS, Args: c.a.PrioArgs,
 		Identity: scsi.Identity{TPGS: c.a.TPGS, PortGroup: c.a.PortGroup, RelPort: -1},
+		HCTL:     c.a.HCTL, Name: c.a.Name, Serial: c.a.Serial,
 	})
 	if err != nil {
 		c.ev.PrioAsked = true

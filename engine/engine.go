@@ -39,6 +39,9 @@ const (
 type Ask struct {
 	Kind   Kind
 	Device string // kernel name
+	// ID is which device of that name is meant: names are used again. Zero: not
+	// known, whichever it is.
+	ID     mpath.PathID
 	SG     string // sg node, "" : by the block device
 	HostNo uint32 // number of its SCSI host
 	SCSI   scsi.Request
@@ -81,12 +84,15 @@ const (
 	eNOENT  = 2
 	eIO     = 5
 	eNXIO   = 6
+	eAGAIN  = 11
 	eNOMEM  = 12
 	eACCES  = 13
 	eBUSY   = 16
 	eEXIST  = 17
 	eNODEV  = 19
 	eINVAL  = 22
+	eNFILE  = 23
+	eMFILE  = 24
 	eROFS   = 30
 	eSTALE  = 116
 	eTIMEUP = 110
@@ -169,6 +175,12 @@ func (e *Engine) Start(a mpath.Action) Step {
 		return e.resumeMap(a)
 	case mpath.RemoveMap:
 		return e.removeMap(a)
+	case mpath.SuspendMap:
+		return e.suspendMap(a)
+	case mpath.ReadSizes:
+		return e.readSizes(a)
+	case mpath.ResizeMap:
+		return e.resizeMap(a)
 	case mpath.RenameMap:
 		return e.renameMap(a)
 	case mpath.Message:

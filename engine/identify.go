@@ -2,10 +2,12 @@ package engine
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"pathkeeper/dmmap/table"
 	"pathkeeper/mpath"
+	"pathkeeper/pathcheck"
 	"pathkeeper/policy"
 	"pathkeeper/scsi"
 	"pathkeeper/sysfs"
@@ -38,6 +40,7 @@ type identification struct {
 	mnts []sysfs.Mount
 	swps []sysfs.Swap
 	bad  string // what could not be read, in words
+	rdac bool   // it has the page of an RDAC array
 }
 
 // identify reads sysfs, udev's database, mounts and swaps, and asks the device
@@ -91,7 +94,7 @@ func (id *identification) askDevice() Step {
 		// the path belongs to; it proves nothing.
 		return id.end(id.cached(), false)
 	}
-	q := inquirer{device: id.disk.Name, sg: id.disk.SCSI.SG, host: id.disk.SCSI.Host, timeoutMS: identifyTimeoutMS}
+	q := &inquirer{device: id.disk.Name, id: id.pathID(), sg: id.disk.SCSI.SG, host: id.disk.SCSI.Host, timeoutMS: identifyTimeoutMS}
 	return q.read(func(raw scsi.Raw, problem string) Step {
 		raw.UdevSerial = ownSerial(raw, id.udevSerial())
 		if problem != "" {
@@ -101,8 +104,27 @@ func (id *identification) askDevice() Step {
 			}
 			return id.end(ident, false)
 		}
-		return id.end(scsi.Identify(raw), true)
+		return id.askVendor(q, scsi.Identify(raw))
 	})
+}
+
+// askVendor looks for the page by which detect_checker tells an RDAC array, where the device says that it has it. Whether that can be read does
+// not change who the device is.
+func (id *identification) askVendor(q *inquirer, ident scsi.Identity) Step {
+	pages, err := scsi.DecodeVPD00(q.raw.VPD00)
+	if err != nil || !slices.Contains(pages, pathcheck.PageVolumeAccess) {
+		return id.end(ident, true)
+	}
+	var page []byte
+	return q.page(pathcheck.PageVolumeAccess, &page, func(string) Step {
+		id.rdac = pathcheck.IsVolumeAccess(page)
+		return id.end(ident, true)
+	})
+}
+
+func (id *identification) pathID() mpath.PathID {
+	d := id.disk
+	return mpath.PathID{Dev: table.DevNum{Major: d.Major, Minor: d.Minor}, Diskseq: d.Diskseq}
 }
 
 func (id *identification) udevSerial() string { return id.udev.Props.Value("ID_SERIAL") }
@@ -143,8 +165,9 @@ func (id *identification) end(ident scsi.Identity, fresh bool) Step {
 	if id.bad != "" && f.InUse == "" && f.MemberOf == "" {
 		f.InUse = id.bad
 	}
+	f.RDAC = id.rdac
 	ev := mpath.PathSeen{
-		Seq: id.seq, ID: mpath.PathID{Dev: table.DevNum{Major: d.Major, Minor: d.Minor}, Diskseq: d.Diskseq},
+		Seq: id.seq, ID: id.pathID(),
 		Name: d.Name, Identity: ident, Fresh: fresh, Facts: f, Node: d.TargetNode,
 	}
 	if d.IsSCSI {
@@ -161,7 +184,8 @@ func FactsOf(d sysfs.Disk, udev uevent.Record, mounts []sysfs.Mount, swaps []sys
 	f := policy.Facts{
 		Devnode: d.Name, DevType: "disk", Protocol: d.Protocol, Size: d.Sectors, ReadOnly: d.ReadOnly, Hidden: d.Hidden,
 		USB: d.Protocol == sysfs.ProtocolUSB, InUse: sysfs.InUse(d, mounts, swaps),
-		HasUdev: len(udev.Props) > 0, UIDValue: udev.Props.Value("ID_SERIAL"),
+		AccessState: d.SCSI.AccessState,
+		HasUdev:     len(udev.Props) > 0, UIDValue: udev.Props.Value("ID_SERIAL"),
 		Released: udev.Props.Value("DM_MULTIPATH_DEVICE_PATH") == "0",
 	}
 	for _, kv := range udev.Props {
@@ -178,9 +202,11 @@ func FactsOf(d sysfs.Disk, udev uevent.Record, mounts []sysfs.Mount, swaps []sys
 // inquirer reads the pages that identify a device.
 type inquirer struct {
 	device, sg string
+	id         mpath.PathID
 	host       uint32
 	timeoutMS  uint32
 	raw        scsi.Raw
+	full       bool // the last command found no room at the device or on its way
 }
 
 // read asks for INQUIRY and the pages 0x00, 0x83 and 0x80 and hands them over,
@@ -237,8 +263,9 @@ func (q *inquirer) page(code uint8, into *[]byte, then func(problem string) Step
 
 // command sends a command, again while the device has unit attentions to tell.
 func (q *inquirer) command(req scsi.Request, tries int, then func(scsi.Response) Step) Step {
-	return ask(Ask{Kind: KindSCSI, Device: q.device, SG: q.sg, HostNo: q.host, SCSI: req, TimeoutMS: req.TimeoutMS}, func(a Answer) Step {
+	return ask(Ask{Kind: KindSCSI, Device: q.device, ID: q.id, SG: q.sg, HostNo: q.host, SCSI: req, TimeoutMS: req.TimeoutMS}, func(a Answer) Step {
 		r := a.SCSI
+		q.full = noRoom(r)
 		if tries < unitAttentionTries && r.Errno == 0 && r.Status == scsi.StatusCheckCondition {
 			if s, err := scsi.DecodeSense(r.Sense); err == nil && s.Key == scsi.KeyUnitAttention {
 				return q.command(req, tries+1, then)
@@ -246,6 +273,21 @@ func (q *inquirer) command(req scsi.Request, tries int, then func(scsi.Response)
 		}
 		return then(r)
 	})
+}
+
+// noRoom says whether a command was not carried out for want of room, in the
+// device or on the way to it (our descriptors and the host's too): nothing was
+// learned.
+func noRoom(r scsi.Response) bool {
+	switch r.Status {
+	case scsi.StatusBusy, scsi.StatusTaskSetFull, scsi.StatusACAActive, scsi.StatusTaskAborted:
+		return r.Errno == 0
+	}
+	switch r.Errno {
+	case eBUSY, eNOMEM, eAGAIN, eMFILE, eNFILE:
+		return true
+	}
+	return false
 }
 
 // refused says whether the device answered ILLEGAL REQUEST: it does not have

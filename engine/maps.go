@@ -152,7 +152,7 @@ func truthOf(tab, st infoLines) (mpath.Truth, error) {
 	i := st.info
 	t := mpath.Truth{
 		Name: i.Name.Kernel(), UUID: i.UUID.Kernel(), Dev: i.Dev, Live: i.LiveTable, Suspended: i.Suspended || i.InternalSuspend,
-		ReadOnly: i.ReadOnly, Open: int(i.OpenCount), EventNr: i.EventNr,
+		ReadOnly: i.ReadOnly, Deferred: i.DeferredRemove, Open: int(i.OpenCount), EventNr: i.EventNr,
 	}
 	for _, l := range tab.lines {
 		t.Size += l.Length
@@ -190,6 +190,8 @@ type changing struct {
 	loading   string // the file that says a table is being exchanged
 	announced bool   // it is there
 	late      bool   // the process stood still since the action was decided
+
+	changed []mpath.FoundPath // paths that are not what they were taken for
 }
 
 func startChange(seq uint64, wwid, name string) (*changing, error) {
@@ -212,7 +214,7 @@ func (c *changing) fail(errno mpath.Errno, detail string) Step {
 	return c.release(func() Step {
 		return truth(c.ref(), func(t mpath.Truth, e mpath.Errno, _ string) Step {
 			return c.withdraw(e != mpath.ErrnoNone || t.Suspended, func() Step {
-				return done(mpath.ActionDone{Seq: c.seq, Errno: errno, Detail: detail, HasTruth: e == mpath.ErrnoNone, Truth: t})
+				return done(mpath.ActionDone{Seq: c.seq, Errno: errno, Detail: detail, HasTruth: e == mpath.ErrnoNone, Truth: t, Changed: c.changed})
 			})
 		})
 	})
@@ -300,14 +302,19 @@ func (e *Engine) createMap(a mpath.CreateMap) Step {
 				if bad != "" {
 					return c.undoCreate(r, bad)
 				}
-				if c.late {
-					return c.undoCreate(Answer{Errno: eSTALE}, stoodStill)
-				}
-				return dm(dmmap.Resume{Map: c.ref(), Udev: dmmap.MapUdev(false, a.NoKpartx, false)}, func(r Answer, bad string) Step {
-					if bad != "" {
-						return c.undoCreate(r, bad)
+				return c.recheck(a.Paths, func(why string) Step {
+					if c.late {
+						why = stoodStill
 					}
-					return c.failAll(a.Fail, func() Step { return c.ownNode(a.Owner) })
+					if why != "" {
+						return c.undoCreate(Answer{Errno: eSTALE}, why)
+					}
+					return dm(dmmap.Resume{Map: c.ref(), Udev: dmmap.MapUdev(false, a.NoKpartx, false)}, func(r Answer, bad string) Step {
+						if bad != "" {
+							return c.undoCreate(r, bad)
+						}
+						return c.failAll(a.Fail, func() Step { return c.ownNode(a.Owner) })
+					})
 				})
 			})
 		})
@@ -337,7 +344,7 @@ func (c *changing) undoCreate(r Answer, bad string) Step {
 			if again != "" {
 				bad += "; and the empty map stays: " + again
 			}
-			return done(mpath.ActionDone{Seq: c.seq, Errno: errnoOf(r.Errno), Detail: bad})
+			return done(mpath.ActionDone{Seq: c.seq, Errno: errnoOf(r.Errno), Detail: bad, Changed: c.changed})
 		})
 	})
 }
@@ -367,7 +374,12 @@ func (e *Engine) loadMap(a mpath.LoadMap) Step {
 			if bad != "" {
 				return c.fail(errnoOf(r.Errno), bad)
 			}
-			return c.announce(func() Step { return c.swap(a, 2) })
+			return c.recheck(a.Paths, func(why string) Step {
+				if why != "" {
+					return c.takeBack(mpath.ErrnoChanged, why)
+				}
+				return c.announce(func() Step { return c.swap(a) })
+			})
 		})
 	}))
 }
@@ -379,7 +391,7 @@ func (e *Engine) loadMap(a mpath.LoadMap) Step {
 // Right before it the status is read once more: a path that the kernel has failed
 // since the load was decided would come back active, and nobody has looked at
 // what is behind it.
-func (c *changing) swap(a mpath.LoadMap, tries int) Step {
+func (c *changing) swap(a mpath.LoadMap) Step {
 	return truth(c.ref(), func(t mpath.Truth, errno mpath.Errno, bad string) Step {
 		if errno != mpath.ErrnoNone {
 			return c.takeBack(errno, "before the new table: "+bad)
@@ -392,7 +404,7 @@ func (c *changing) swap(a mpath.LoadMap, tries int) Step {
 				return c.takeBack(mpath.ErrnoChanged, "the kernel has failed path "+d.String()+" meanwhile: the new table would make it active again")
 			}
 		}
-		return c.exchange(a, tries)
+		return c.exchange(false, a.NoKpartx, func() Step { return c.failAll(a.Fail, c.succeed) })
 	})
 }
 
@@ -406,22 +418,22 @@ func (c *changing) takeBack(errno mpath.Errno, why string) Step {
 	})
 }
 
-func (c *changing) exchange(a mpath.LoadMap, tries int) Step {
-	return dm(dmmap.Resume{Map: c.ref(), Udev: dmmap.MapUdev(true, a.NoKpartx, false)}, func(r Answer, bad string) Step {
-		switch {
-		case bad == "":
-			return c.failAll(a.Fail, c.succeed)
-		case tries > 1:
-			return dm(dmmap.Clear{Map: c.ref()}, func(Answer, string) Step {
-				return dm(dmmap.Resume{Map: c.ref(), Udev: dmmap.MapUdev(true, a.NoKpartx, false)}, func(_ Answer, again string) Step {
-					if again != "" {
-						bad += "; and the former table cannot be resumed: " + again
-					}
-					return c.fail(errnoOf(r.Errno), bad)
-				})
-			})
+// exchange resumes with the loaded table; then goes on where that went well. With
+// flush the kernel waits for the I/O in flight, as a change of size needs.
+func (c *changing) exchange(flush, noKpartx bool, then func() Step) Step {
+	udev := dmmap.MapUdev(true, noKpartx, false)
+	return dm(dmmap.Resume{Map: c.ref(), Udev: udev, Flush: flush}, func(r Answer, bad string) Step {
+		if bad == "" {
+			return then()
 		}
-		return c.fail(errnoOf(r.Errno), bad)
+		return dm(dmmap.Clear{Map: c.ref()}, func(Answer, string) Step {
+			return dm(dmmap.Resume{Map: c.ref(), Udev: udev}, func(_ Answer, again string) Step {
+				if again != "" {
+					bad += "; and the former table cannot be resumed: " + again
+				}
+				return c.fail(errnoOf(r.Errno), bad)
+			})
+		})
 	})
 }
 
@@ -465,19 +477,6 @@ func (c *changing) end(r Answer, bad string) Step {
 		return c.fail(errnoOf(r.Errno), bad)
 	}
 	return c.succeed()
-}
-
-func (e *Engine) removeMap(a mpath.RemoveMap) Step {
-	c, err := startChange(a.Seq, a.WWID, a.Name)
-	if err != nil {
-		return done(mpath.ActionDone{Seq: a.Seq, Errno: mpath.ErrnoInvalid, Detail: err.Error()})
-	}
-	return dm(dmmap.Remove{Map: c.ref(), Udev: dmmap.MapUdev(false, false, true)}, func(r Answer, bad string) Step {
-		if bad != "" {
-			return c.fail(errnoOf(r.Errno), bad)
-		}
-		return done(mpath.ActionDone{Seq: c.seq})
-	})
 }
 
 func (e *Engine) renameMap(a mpath.RenameMap) Step {

@@ -139,10 +139,31 @@ func (e *Engine) forgetLoad(a mpath.ForgetLoad) Step {
 	})
 }
 
+// keptFlags are the words of the deadlines file for what a map's settings switch on.
+var keptFlags = [...]string{"deferred_remove", "queue_without_daemon", "queueing_disabled", "queued_before"}
+
+func keptOf(k statefile.Kept) mpath.Kept {
+	retry, _ := policy.ParseRetry(k.NoPathRetry) // unset where it is of another version
+	has := func(i int) bool { return slices.Contains(k.Flags, keptFlags[i]) }
+	return mpath.Kept{
+		WWID: k.WWID, NoPathRetry: retry, PollingInterval: k.PollingS, FlushOnLastDel: k.FlushOnLastDel,
+		DeferredRemove: has(0), QueueWithoutDaemon: has(1), QueueOff: has(2), QueueWas: has(3),
+	}
+}
+
 func (e *Engine) saveDeadlines(a mpath.SaveDeadlines) Step {
 	list := statefile.Deadlines{Boot: e.BootID}
 	for _, d := range a.Deadlines {
 		list.List = append(list.List, statefile.Deadline{WWID: d.WWID, AtNS: int64(d.At), Expired: d.Expired})
+	}
+	for _, k := range a.Kept {
+		line := statefile.Kept{WWID: k.WWID, NoPathRetry: k.NoPathRetry.String(), PollingS: k.PollingInterval, FlushOnLastDel: k.FlushOnLastDel}
+		for i, on := range [...]bool{k.DeferredRemove, k.QueueWithoutDaemon, k.QueueOff, k.QueueWas} {
+			if on {
+				line.Flags = append(line.Flags, keptFlags[i])
+			}
+		}
+		list.Maps = append(list.Maps, line)
 	}
 	return ask(Ask{Kind: KindWriteFile, Path: e.Files.Deadlines, Bytes: list.Bytes(), Mode: statefile.ModePrivate},
 		fileDone(a.Seq, "writing", e.Files.Deadlines))
@@ -211,6 +232,9 @@ func (e *Engine) LoadState(kernel policy.Kernel, notes func(string)) Step {
 					// Those of another boot are of another clock.
 					for _, x := range d.Since(e.BootID) {
 						ev.Deadlines = append(ev.Deadlines, mpath.Deadline{WWID: x.WWID, At: mpath.Instant(x.AtNS), Expired: x.Expired})
+					}
+					for _, x := range d.KeptSince(e.BootID) {
+						ev.Kept = append(ev.Kept, keptOf(x))
 					}
 				}, func() Step {
 					return ask(Ask{Kind: KindList, Path: e.Files.FailedDir}, func(r Answer) Step {

@@ -39,8 +39,10 @@ type StartCheck struct {
 	TimeoutMS uint32
 	Prio      string // "" : do not ask
 	PrioArgs  string
-	PortGroup int   // for the prioritizer, from identification
-	TPGS      uint8 // likewise
+	HCTL      string // "2:0:0:1", for the prioritizer
+	Serial    string // likewise
+	PortGroup int    // likewise, from identification
+	TPGS      uint8  // likewise
 	// Identify: re-read the identity before the path may count as up. It is
 	// also read, unasked, where the answers cast doubt on it.
 	Identify bool
@@ -51,6 +53,11 @@ type StartCheck struct {
 type PathRef struct {
 	ID   PathID
 	Name string
+	// Expect: the path joins, or comes back with this load: its identity is read
+	// once more right before the table takes effect, and must make this WWID.
+	Expect string
+	SG     string
+	HostNo uint32
 }
 
 // CreateMap makes a new map: create, load, resume -> ActionDone.
@@ -90,8 +97,50 @@ type ResumeMap struct {
 	Reason string
 }
 
-// RemoveMap removes an unused map -> ActionDone.
+// RemoveMap removes a map that nobody has open, and its partition maps first ->
+// ActionDone. Deferred: if it is open, the kernel removes it at its last close, and
+// the answer's truth says so.
 type RemoveMap struct {
+	Seq        uint64
+	WWID       string
+	Name       string
+	Partitions []string // UUIDs of its partition maps
+	Deferred   bool
+	Reason     string
+}
+
+// ReadSizes asks how large the paths of a map are -> SizesRead. Those that show the
+// size Stale are rescanned first, 0: all of them are.
+type ReadSizes struct {
+	Seq   uint64
+	WWID  string
+	Paths []PathRef
+	Stale table.Sectors
+	// Standby paths are not rescanned: the kernel would take a capacity that cannot
+	// be read for none at all (sd_read_capacity).
+	Standby []PathID
+}
+
+// ResizeMap gives a map a table of another size -> ActionDone. Its I/O is flushed,
+// which fails what is queued: so none may be. Unless Force, a map does not become
+// smaller than what is in use of it.
+type ResizeMap struct {
+	Seq      uint64
+	WWID     string
+	Name     string
+	From     table.Sectors
+	Size     table.Sectors
+	Table    table.Table
+	ReadOnly bool
+	NoKpartx bool
+	Paths    []PathRef
+	Force    bool
+	Reason   string
+}
+
+// SuspendMap stops a map's I/O without failing any -> ActionDone. Only an operator
+// asks for it, and only an operator resumes it.
+type SuspendMap struct {
 	Seq    uint64
 	WWID   string
 	Name   string
@@ -143,10 +192,12 @@ type ForgetLoad struct {
 	WWID string
 }
 
-// SaveDeadlines writes the deadlines that outlive a restart -> ActionDone.
+// SaveDeadlines writes the deadlines and the maps' settings that outlive a restart
+// -> ActionDone.
 type SaveDeadlines struct {
 	Seq       uint64
 	Deadlines []Deadline
+	Kept      []Kept
 }
 
 // Trigger asks the kernel for a synthetic uevent of a path, so that udev looks
@@ -196,6 +247,13 @@ type Note struct {
 	Text   string
 }
 
+// Bug says that the core caught a panic of its own.
+type Bug struct {
+	Object string // the map that is rebuilt from the kernel; "" : the whole core is unsound
+	Text   string
+	Where  string // the innermost functions, innermost first
+}
+
 func (Scan) action()          {}
 func (ListMaps) action()      {}
 func (Identify) action()      {}
@@ -205,6 +263,10 @@ func (CreateMap) action()     {}
 func (LoadMap) action()       {}
 func (ResumeMap) action()     {}
 func (RemoveMap) action()     {}
+func (ReadSizes) action()     {}
+func (ResizeMap) action()     {}
+func (Reply) action()         {}
+func (SuspendMap) action()    {}
 func (RenameMap) action()     {}
 func (Message) action()       {}
 func (SaveNames) action()     {}
@@ -215,3 +277,4 @@ func (SaveDeadlines) action() {}
 func (Trigger) action()       {}
 func (SetOwner) action()      {}
 func (Note) action()          {}
+func (Bug) action()           {}

@@ -14,9 +14,16 @@ func (mc *Machine) dueCheck(p *path) {
 	if !p.checkable() {
 		return
 	}
+	if m := mc.mapOf(p.wwid); m != nil && m.leftAlone {
+		p.nextCheck = Never
+		return
+	}
 	if p.checkSeq != 0 {
 		if !p.stuck && mc.now >= max(p.checkAsked, mc.gapAt).After(p.stuckAfter()) {
 			p.stuck = true
+			p.hangs++
+			mc.due.checks--
+			mc.stir(p)
 			mc.setState(p, pathcheck.StateTimeout, fmt.Sprintf("no answer for %d s", mc.now.Since(p.checkAsked).Seconds()))
 		}
 		return
@@ -25,14 +32,17 @@ func (mc *Machine) dueCheck(p *path) {
 		return
 	}
 	s := p.decision.Settings
-	p.checkSeq = mc.nextSeq()
+	mc.checkOpen(p, mc.nextSeq())
 	p.checkAsked = mc.now
+	if p.hurry {
+		p.hurry, p.hurried = false, mc.now
+	}
 	mc.act(StartCheck{
 		Seq: p.checkSeq, Path: p.id, Name: p.seen.Name, SG: p.seen.SG, HostNo: p.seen.HostNo,
 		Checker: s.Checker.V, TimeoutMS: p.timeoutMS(),
 		Prio: s.Prio.V, PrioArgs: s.PrioArgs.V,
-		PortGroup: p.seen.Identity.PortGroup, TPGS: p.seen.Identity.TPGS,
-		Identify: !p.up() || !p.verified() || p.kernelFailed,
+		HCTL: p.seen.HCTL, Serial: p.seen.Identity.Serial, PortGroup: p.seen.Identity.PortGroup, TPGS: p.seen.Identity.TPGS,
+		Identify: !p.up() || !p.verified() || p.kernelFailed || p.doubtAt != 0,
 		Expect:   p.seen.Identity.WWID,
 	})
 }
@@ -43,8 +53,21 @@ func (mc *Machine) takeCheck(e CheckDone) {
 	if p == nil || p.checkSeq != e.Seq {
 		return // stale: the path left, or was asked again since
 	}
+	again := p.again
+	mc.checkOpen(p, 0)
+	p.stuck, p.again = false, false
+	mc.judge(p, e)
+	if again { // the news came after it was asked
+		mc.hurry(p)
+	}
+}
+
+// judge takes in what a check found and says when the next one is due.
+func (mc *Machine) judge(p *path, e CheckDone) {
+	if m := mc.mapOf(p.wwid); m != nil {
+		mc.at(m)
+	}
 	asked := p.checkAsked
-	p.checkSeq, p.stuck = 0, false
 	if e.DevState != "" {
 		p.devState = e.DevState
 	}
@@ -58,21 +81,23 @@ func (mc *Machine) takeCheck(e CheckDone) {
 		}
 		return
 	}
-	if v.Inconclusive || v.State == pathcheck.StatePending || v.State == pathcheck.StateUnknown {
+	if v.Inconclusive || v.State == pathcheck.StatePending || v.State == pathcheck.StateUnknown || v.State == pathcheck.StateWild {
 		p.message = v.Message
 		p.triedFor = asked
-		p.nextCheck = mc.now.After(pendingAgain)
+		mc.unlearned(p, v)
 		if m := mc.mapOf(p.wwid); m != nil {
-			m.touched = true
+			mc.touch(m)
 		}
 		return
 	}
-	p.checkedAt = mc.now
+	p.checkedAt, p.patience = mc.now, 0
 	p.answeredFor = asked
+	if e.Identified && asked >= p.doubtAt {
+		p.doubtAt = 0
+	}
 	if e.Identified && !e.Same {
 		mc.foundStranger(p, e.Found)
-		p.interval, _ = p.polling()
-		p.nextCheck = mc.now.After(p.interval)
+		mc.regular(p, true)
 		return
 	}
 	if e.Identified && e.Same && p.failedAt <= asked {
@@ -88,6 +113,9 @@ func (mc *Machine) takeCheck(e CheckDone) {
 	if (st == pathcheck.StateUp || st == pathcheck.StateGhost) && !p.verified() {
 		st, msg = pathcheck.StateDown, "answers, but its identity could not be read again: "+e.Found
 	}
+	if e.PrioAsked {
+		p.moving = e.Prio.State == scsi.AccessTransitioning.String()
+	}
 	if e.PrioAsked && e.Prio.OK {
 		if p.prioKnown && p.prio.Priority != e.Prio.Priority {
 			mc.note(LevelInfo, p.seen.Name, fmt.Sprintf("priority %d -> %d (%s)", p.prio.Priority, e.Prio.Priority, e.Prio.State))
@@ -100,22 +128,14 @@ func (mc *Machine) takeCheck(e CheckDone) {
 	if !p.up() && !e.Identified {
 		p.failedAt = mc.now // whatever was known of its identity is old now
 	}
-	least, most := p.polling()
-	switch {
-	case changed || !p.up():
-		p.interval = least
-	default:
-		p.interval = min(p.interval*2, most)
-	}
-	p.nextCheck = mc.now.After(p.interval)
-	if p.again {
-		p.again, p.nextCheck = false, mc.now
-	}
+	was := p.interval
+	mc.regular(p, changed)
 	if m := mc.mapOf(p.wwid); m != nil {
-		m.touched = true
+		mc.touch(m)
 		// Not everything that the kernel does to a map is an event: look again
-		// at the pace of the checks.
-		if m.known && m.ask == 0 && mc.now.Since(m.haveAt) >= least {
+		// at the pace of the checks. Those of its other paths are spread over
+		// the interval: they need not each look.
+		if m.known && m.ask == 0 && mc.now.Since(m.haveAt) >= was/2 {
 			mc.readMap(m)
 		}
 	}
@@ -127,6 +147,7 @@ func (mc *Machine) setState(p *path, st pathcheck.State, msg string) (changed bo
 	if p.state == st {
 		return false
 	}
+	mc.releaseHeld(p, st)
 	wasUp := p.up()
 	from := p.state
 	p.state, p.stateSince = st, mc.now
@@ -134,7 +155,10 @@ func (mc *Machine) setState(p *path, st pathcheck.State, msg string) (changed bo
 	label := p.wwid
 	if m != nil {
 		label = m.label()
-		m.touched = true
+		mc.touch(m)
+	}
+	if m != nil {
+		mc.pathEdge(m, p, from)
 	}
 	if wasUp && !p.up() {
 		p.failedAt = mc.now
@@ -151,16 +175,14 @@ func (mc *Machine) setState(p *path, st pathcheck.State, msg string) (changed bo
 // prioritiesChanged makes the other paths of the map tell their priorities too:
 // an ALUA state rarely moves alone, and a map is not regrouped by half of them.
 func (mc *Machine) prioritiesChanged(p *path) {
-	if m := mc.mapOf(p.wwid); m != nil {
-		m.prioAt = mc.now
+	m := mc.mapOf(p.wwid)
+	if m == nil {
+		return
 	}
-	for _, q := range mc.paths {
-		switch {
-		case q == p || q.wwid != p.wwid || !q.up():
-		case q.checkSeq != 0:
-			q.again = true
-		default:
-			mc.checkNow(q)
+	m.prioAt = mc.now
+	for _, q := range mc.pathsOf(m) {
+		if q != p && q.up() {
+			mc.hurry(q)
 		}
 	}
 }
@@ -181,6 +203,7 @@ func (mc *Machine) regroupAgain(wwid string) {
 // check that also finds the right LUN behind it brings it back.
 func (mc *Machine) kernelFailedPath(p *path) {
 	p.failedAt = mc.now
+	mc.stir(p)
 	at := mc.now.After(flapGuard)
 	if p.reinstated != 0 && mc.now.Since(p.reinstated) < Minute {
 		least, _ := p.polling() // it fails again and again: at its own pace

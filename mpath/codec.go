@@ -2,7 +2,6 @@ package mpath
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"reflect"
@@ -19,6 +18,7 @@ func eventKinds() []Event {
 		Configured{},
 		StateLoaded{},
 		DeviceHint{},
+		StoodStill{},
 		Overrun{},
 		Scanned{},
 		PathSeen{},
@@ -30,6 +30,8 @@ func eventKinds() []Event {
 		NodeSeen{},
 		ActionDone{},
 		Stopping{},
+		Command{},
+		SizesRead{},
 	}
 }
 
@@ -44,6 +46,10 @@ func actionKinds() []Action {
 		LoadMap{},
 		ResumeMap{},
 		RemoveMap{},
+		SuspendMap{},
+		ReadSizes{},
+		ResizeMap{},
+		Reply{},
 		RenameMap{},
 		Message{},
 		SaveNames{},
@@ -54,8 +60,12 @@ func actionKinds() []Action {
 		Trigger{},
 		SetOwner{},
 		Note{},
+		Bug{},
 	}
 }
+
+// ActionKind is the name of an action's kind: "LoadMap".
+func ActionKind(a Action) string { return reflect.TypeOf(a).Name() }
 
 // EventText gives the text form of an event.
 func EventText(e Event) string { return text(e) }
@@ -83,17 +93,19 @@ func ParseAction(s string) (Action, error) {
 
 func text(v any) string {
 	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(v); err != nil {
+	b.WriteString(reflect.TypeOf(v).Name() + " ")
+	if err := encodePlain(&b, v); err != nil {
 		// Plain data always encodes; a kind that does not is a bug that every
 		// round-trip test finds.
 		return reflect.TypeOf(v).Name() + " !" + err.Error()
 	}
-	return reflect.TypeOf(v).Name() + " " + strings.TrimSuffix(b.String(), "\n")
+	return b.String()
 }
 
-var errKind = errors.New("no such kind")
+var (
+	errKind = errors.New("no such kind")
+	errTail = errors.New("there is more than one value")
+)
 
 func parse[T any](s string, kinds []T) (T, error) {
 	var none T
@@ -104,9 +116,7 @@ func parse[T any](s string, kinds []T) (T, error) {
 			continue
 		}
 		p := reflect.New(t)
-		dec := json.NewDecoder(strings.NewReader(body))
-		dec.DisallowUnknownFields()
-		if err := dec.Decode(p.Interface()); err != nil {
+		if err := decodePlain(body, p.Interface()); err != nil {
 			return none, fmt.Errorf("%s: %w", name, err)
 		}
 		return p.Elem().Interface().(T), nil

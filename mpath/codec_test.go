@@ -22,6 +22,15 @@ func fill(t *rapid.T, v reflect.Value) {
 	case Errno:
 		v.SetUint(uint64(rapid.IntRange(0, int(ErrnoOther)).Draw(t, "errno")))
 		return
+	case Attention:
+		v.SetUint(uint64(rapid.IntRange(0, int(AttentionReset)).Draw(t, "attention")))
+		return
+	case CommandKind:
+		v.SetUint(uint64(rapid.IntRange(0, len(commandNames)-1).Draw(t, "command")))
+		return
+	case ReplyCode:
+		v.SetUint(uint64(rapid.IntRange(0, len(replyNames)-1).Draw(t, "reply")))
+		return
 	case table.DevNum:
 		v.Set(reflect.ValueOf(table.DevNum{Major: rapid.Uint32Range(0, 4095).Draw(t, "major"), Minor: rapid.Uint32Range(0, 1<<20-1).Draw(t, "minor")}))
 		return
@@ -47,7 +56,9 @@ func fill(t *rapid.T, v reflect.Value) {
 			fill(t, v.Index(i))
 		}
 	case reflect.String:
-		v.SetString(rapid.String().Draw(t, "text"))
+		// A device may say anything, and so may a file.
+		v.SetString(rapid.OneOf(rapid.String(), rapid.Map(rapid.SliceOf(rapid.Byte()), func(b []byte) string { return string(b) }),
+			rapid.SampledFrom([]string{"\x00", "\x00\u0101", "\x00\xff", "\ufffd", `\ufffd`})).Draw(t, "text"))
 	case reflect.Bool:
 		v.SetBool(rapid.Bool().Draw(t, "bool"))
 	case reflect.Int, reflect.Int64, reflect.Int32, reflect.Int16, reflect.Int8:
@@ -127,7 +138,7 @@ func TestKindsAreComplete(t *testing.T) {
 }
 
 func TestBadText(t *testing.T) {
-	for _, s := range []string{"", "Wake", "Nothing {}", `Wake {"More":1}`, "Wake {", `CheckDone {"Path":"8:16"}`, `CheckDone {"Path":"8@1"}`, `MapRead {"Errno":"EWHAT"}`} {
+	for _, s := range []string{"", "Wake", "Nothing {}", `Wake {"More":1}`, `Wake {} {}`, "Wake {", `CheckDone {"Path":"8:16"}`, `CheckDone {"Path":"8@1"}`, `MapRead {"Errno":"EWHAT"}`} {
 		if e, err := ParseEvent(s); err == nil {
 			t.Errorf("%q: %+v", s, e)
 		}

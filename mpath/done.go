@@ -3,6 +3,8 @@ package mpath
 import (
 	"fmt"
 	"strings"
+
+	"pathkeeper/dmmap/table"
 )
 
 // takeDone takes the answer of an action.
@@ -22,11 +24,9 @@ func (mc *Machine) takeDone(e ActionDone) {
 		mc.namesSaved(e)
 		return
 	}
-	for _, m := range mc.maps {
-		if m.ask == e.Seq && e.Seq != 0 {
-			mc.mapActionDone(m, e)
-			return
-		}
+	if m := mc.find.asked[e.Seq]; m != nil && m.ask == e.Seq {
+		mc.mapActionDone(m, e)
+		return
 	}
 	if e.Errno != ErrnoNone {
 		mc.note(LevelWarning, "action", e.Detail)
@@ -34,9 +34,12 @@ func (mc *Machine) takeDone(e ActionDone) {
 }
 
 func (mc *Machine) mapActionDone(m *mmap, e ActionDone) {
+	mc.at(m)
 	what, wasLoad, wasKnown := m.askWhat, m.loading, m.known
-	m.ask, m.askWhat, m.loading = 0, "", false
-	m.touched = true
+	mc.commandAnswer(e)
+	mc.answered(&m.ask)
+	m.askWhat, m.loading = "", false
+	mc.touch(m)
 	reread := m.reread
 	m.reread = false
 	if wasLoad && e.Errno != ErrnoNone && wasKnown {
@@ -82,19 +85,6 @@ func (mc *Machine) mapCreated(m *mmap) {
 	}
 }
 
-func (mc *Machine) mapRemoved(m *mmap) {
-	mc.note(LevelNotice, m.label(), "map removed: its last path left")
-	m.known, m.have, m.removed = false, Truth{}, false
-	m.name = ""
-	m.queue = queueState{}
-	mc.dl.dirty = true
-	m.adopted, m.accepted = false, nil
-	mc.unlinkMembers(m)
-	if len(mc.pathsOf(m)) == 0 {
-		mc.dropMap(m)
-	}
-}
-
 // actionFailed notes what the kernel refused and when it is tried again. A
 // creation that failed gives the devices back: they are marked, and udev is
 // made to look at them.
@@ -103,7 +93,11 @@ func (mc *Machine) actionFailed(m *mmap, what string, e ActionDone) {
 		mc.note(LevelError, m.label(), what+": "+e.Detail)
 	}
 	m.lastError = e.Detail
-	if what != "create" && what != "load" && what != "remove" && what != "rename" {
+	if what == "remove" && m.removal == removalOperator {
+		m.removal = removalNone
+		return // its command says it
+	}
+	if what != "create" && what != "load" && what != "remove" && what != "rename" && what != "resize" {
 		m.pauseUntil = mc.now.After(askAgain)
 		return
 	}
@@ -111,6 +105,7 @@ func (mc *Machine) actionFailed(m *mmap, what string, e ActionDone) {
 		// Somebody was faster: what is true now is being read, then again.
 		m.retryDelay = min(max(m.retryDelay*2, askAgain), retryCreate)
 		m.retryAt = mc.now.After(m.retryDelay)
+		mc.notAsLoaded(e.Changed)
 		for _, p := range mc.pathsOf(m) {
 			mc.look(p.seen.Name)
 		}
@@ -127,8 +122,11 @@ func (mc *Machine) actionFailed(m *mmap, what string, e ActionDone) {
 		m.retryAt = mc.now.After(askAgain)
 		return
 	}
-	m.retryDelay = min(max(m.retryDelay*2, retryCreate), retryCreateMax)
+	m.retryDelay = min(max(m.retryDelay*2, retryCreate), m.retryLimit(e.Errno))
 	m.retryAt = mc.now.After(m.retryDelay)
+	if what == "remove" {
+		m.pauseUntil = m.retryAt
+	}
 	if what == "create" && !m.known {
 		if !hasSorted(mc.failed, m.wwid) {
 			mc.failed = addSorted(mc.failed, m.wwid)
@@ -138,4 +136,23 @@ func (mc *Machine) actionFailed(m *mmap, what string, e ActionDone) {
 			}
 		}
 	}
+}
+
+// retryLimit is how long a failed load or creation waits at most. What passes by
+// itself is tried again soon, and so is a map whose I/O waits for the new table.
+func (m *mmap) retryLimit(e Errno) Span {
+	if e == ErrnoNoMem || e == ErrnoBusy {
+		return retryCreate
+	}
+	if m.known && m.have.Live {
+		for _, g := range m.have.Status.Groups {
+			for _, p := range g.Paths {
+				if p.State == table.PathActive {
+					return retryCreateMax
+				}
+			}
+		}
+		return retryCreate
+	}
+	return retryCreateMax
 }

@@ -38,6 +38,7 @@ type StateLoaded struct {
 	Failed    []string
 	OldIDs    []policy.OldID
 	Deadlines []Deadline
+	Kept      []Kept
 	// Loading are the maps whose table a former process was exchanging when it
 	// ended: if one is suspended, it was us.
 	Loading []string
@@ -51,14 +52,34 @@ type Deadline struct {
 	Expired bool // queueing was switched off by it
 }
 
-// DeviceHint says that something happened to a block device: a uevent. It is
-// a reason to look, nothing more.
+// Kept are the settings of a map that outlive a restart (/run): what says how long
+// it may queue where none of its devices is left to tell whose settings it has.
+type Kept struct {
+	WWID               string
+	NoPathRetry        policy.RetryPolicy
+	PollingInterval    int // seconds
+	FlushOnLastDel     string
+	DeferredRemove     bool
+	QueueWithoutDaemon bool
+	QueueOff           bool // an operator disabled queueing
+	QueueWas           bool // and it did queue then
+}
+
+// StoodStill says that the shell was away for a while: SIGSTOP, a paused VM, a
+// starved host. What was asked before is old.
+type StoodStill struct{ Span Span }
+
+// DeviceHint says that something happened to a block device, or to the SCSI
+// device below it: a uevent. It is a reason to look, nothing more.
 type DeviceHint struct {
-	Name   string
+	Name   string // kernel name; "" for a SCSI device, which HCTL names
+	HCTL   string
 	Dev    table.DevNum
 	Remove bool
 	// FromUdev: udevd has processed the event, so its database is right.
 	FromUdev bool
+	// Attention is what the device reported, of which the event tells.
+	Attention Attention
 }
 
 // Overrun says that uevents were lost: look at everything.
@@ -163,6 +184,7 @@ type Truth struct {
 	Status    table.Status
 	Suspended bool
 	ReadOnly  bool
+	Deferred  bool // it goes at its last close
 	Open      int
 	EventNr   uint32
 }
@@ -183,6 +205,27 @@ type ActionDone struct {
 	// HasTruth: the map was read after the action.
 	HasTruth bool
 	Truth    Truth
+	// Changed are the paths for which a load was given up, with ErrnoChanged.
+	Changed []FoundPath
+}
+
+// SizesRead answers ReadSizes.
+type SizesRead struct {
+	Seq   uint64
+	Sizes []PathSize
+}
+
+// PathSize is the size of one path.
+type PathSize struct {
+	ID      PathID
+	Sectors table.Sectors
+	Bad     string // it could not be read: what was tried and what the kernel said
+}
+
+// FoundPath is a path that was not what a load took it for.
+type FoundPath struct {
+	ID    PathID
+	Found string // the WWID that answers there now, "" none did
 }
 
 // Stopping announces the end of the daemon. Final: nobody takes over, so
@@ -193,6 +236,7 @@ func (Wake) event()           {}
 func (Configured) event()     {}
 func (StateLoaded) event()    {}
 func (DeviceHint) event()     {}
+func (StoodStill) event()     {}
 func (Overrun) event()        {}
 func (Scanned) event()        {}
 func (PathSeen) event()       {}
@@ -204,3 +248,5 @@ func (MapRead) event()        {}
 func (NodeSeen) event()       {}
 func (ActionDone) event()     {}
 func (Stopping) event()       {}
+func (SizesRead) event()      {}
+func (Command) event()        {}

@@ -22,9 +22,14 @@ func (mc *Machine) mayFailBack(m *mmap, ps []*path) bool {
 			return false
 		}
 	}
+	if m.steered() {
+		return false
+	}
 	switch f := m.settings.Failback.V; f.Mode {
 	case policy.FailbackImmediate:
 		return true
+	case policy.FailbackFollowover:
+		return m.followAt != 0
 	case policy.FailbackDeferred:
 		if m.failbackAt == 0 {
 			m.failbackAt = mc.now.After(Span(f.Seconds) * Second)
@@ -44,7 +49,7 @@ func (mc *Machine) planSwitch(m *mmap, ps []*path) bool {
 	}
 	if best == 0 || best == m.have.Status.Next {
 		if !m.regroup {
-			m.failbackAt = 0
+			m.failbackAt, m.followAt = 0, 0
 		}
 		return false
 	}
@@ -66,7 +71,7 @@ func (mc *Machine) planSwitch(m *mmap, ps []*path) bool {
 		m.failbackAt = m.switchedAt.After(switchPause)
 		return false
 	}
-	m.failbackAt = 0
+	m.failbackAt, m.followAt = 0, 0
 	m.switchedAt = mc.now
 	mc.note(LevelNotice, m.label(), fmt.Sprintf("fails back to path group %d (priority %d)", best, prio))
 	mc.ask(m, "switch to group "+strconv.Itoa(best), Message{
@@ -132,4 +137,87 @@ func (p *path) tpg() int {
 		return p.prio.TPG
 	}
 	return p.seen.Identity.PortGroup
+}
+
+// steered says whether an operator's choice of a group holds: until a path fails or
+// comes back, or a priority changes. Failback, even immediate, leaves it alone.
+func (m *mmap) steered() bool {
+	return m.steeredAt != 0 && m.steeredAt >= m.edgeAt && m.steeredAt >= m.prioAt
+}
+
+// pathEdge takes in that a path failed or came back by its checker's word.
+//
+// followover fails back only to a group whose first path comes back from a failure
+// that this host has seen. Where all paths work and the map uses another group, it
+// is another node of the cluster that has moved the LUN, and two nodes must not pull
+// it to and fro.
+func (mc *Machine) pathEdge(m *mmap, p *path, from pathcheck.State) {
+	m.edgeAt = mc.now
+	if !p.up() {
+		if m.followed == p.id {
+			m.followAt = 0
+		}
+		return
+	}
+	if from == pathcheck.StateUnknown || isUp(from) || m.settings.Failback.V.Mode != policy.FailbackFollowover {
+		return
+	}
+	for _, q := range mc.groupOf(m, p) {
+		if q != p && q.state != pathcheck.StateDown && q.state != pathcheck.StateShaky {
+			return
+		}
+	}
+	m.followAt, m.followed = mc.now, p.id
+}
+
+// groupOf gives the paths of a path's group: by the kernel's table, or for a path
+// that stands in none as it would be grouped.
+func (mc *Machine) groupOf(m *mmap, p *path) []*path {
+	for _, g := range m.have.Table.Groups {
+		var out []*path
+		in := false
+		for _, tp := range g.Paths {
+			if q := mc.pathByDev(tp.Dev); q != nil && q.wwid == m.wwid {
+				out = append(out, q)
+				in = in || q == p
+			}
+		}
+		if in {
+			return out
+		}
+	}
+	for _, g := range mc.layout(m, mc.pathsOf(m)) {
+		for _, q := range g.paths {
+			if q == p {
+				return g.paths
+			}
+		}
+	}
+	return nil
+}
+
+// firstGroup is the group that a new table begins with: the best one where the map
+// may fail back now, else the one that its current group has become. A load is no
+// excuse to move a LUN.
+func (mc *Machine) firstGroup(m *mmap, lay []group) int {
+	if !m.known || !m.have.Live || m.have.Status.Next < 1 || m.have.Status.Next > len(m.have.Table.Groups) {
+		return 1
+	}
+	switch f := m.settings.Failback.V; {
+	case m.steered():
+	case f.Mode == policy.FailbackImmediate,
+		f.Mode == policy.FailbackDeferred && m.failbackAt != 0 && mc.now >= m.failbackAt,
+		f.Mode == policy.FailbackFollowover && m.followAt != 0:
+		return 1
+	}
+	for _, tp := range m.have.Table.Groups[m.have.Status.Next-1].Paths {
+		for i, g := range lay {
+			for _, p := range g.paths {
+				if p.id.Dev == tp.Dev && p.usable() {
+					return i + 1
+				}
+			}
+		}
+	}
+	return 1
 }

@@ -16,20 +16,30 @@ func (mc *Machine) standstill() {
 	if mc.promised == 0 || mc.promised == Never || late < gapLimit {
 		return
 	}
+	mc.stoodStill(late)
+}
+
+// stoodStill takes the shell's word that nobody was there for a while, which it
+// notices sooner than the core can: its loop turns twice a second.
+func (mc *Machine) stoodStill(late Span) {
+	if mc.gapAt == mc.now {
+		return
+	}
 	mc.gapAt = mc.now
 	mc.note(LevelWarning, "time", fmt.Sprintf("stood still for %d s (stopped, paused or starved): every path is checked before anything is decided", late.Seconds()))
 	for _, p := range mc.paths {
 		if !p.checkable() {
+			mc.stir(p) // a check from before it was left alone may still be open
 			continue
 		}
 		p.failedAt = mc.now
-		mc.checkNow(p)
+		mc.checkNow(p) // which also makes the limit on an open check begin anew
 		if p.checkedAt == 0 {
 			p.seenAt = mc.now
 		}
 	}
 	for _, m := range mc.maps {
-		m.touched = true
+		mc.touch(m)
 		if !m.known {
 			m.firstPath = mc.now
 		} else if mc.started {
@@ -41,9 +51,15 @@ func (mc *Machine) standstill() {
 	}
 }
 
-// unsure says whether paths that were up before a gap have not answered since;
-// what depends on them waits a moment.
+// unsure says whether paths that were up before a gap have not answered since, or
+// are about to say again who they are; what depends on them waits a moment.
 func (mc *Machine) unsure(m *mmap, ps []*path) bool {
+	for _, p := range ps {
+		if p.up() && !p.stuck && p.doubtAt != 0 && mc.now.Since(p.doubtAt) < firstChecks {
+			m.holdUntil = p.doubtAt.After(firstChecks)
+			return true
+		}
+	}
 	if mc.gapAt == 0 || mc.now.Since(mc.gapAt) >= firstChecks {
 		return false
 	}

@@ -3,8 +3,10 @@ package mpath
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"pathkeeper/dmmap/table"
+	"pathkeeper/policy"
 )
 
 // Broken is a law that does not hold: a bug of the core, never of the world.
@@ -24,51 +26,116 @@ func (mc *Machine) CheckActions(acts []Action) []Broken {
 	bad := func(law, format string, args ...any) {
 		out = append(out, Broken{law, fmt.Sprintf(format, args...)})
 	}
+	out = append(out, mc.breaches...)
+	mc.breaches = nil
 	for i, a := range acts {
+		if !mc.started && changesMap(a) {
+			bad(lawFirstPicture, "%s", ActionText(a))
+		}
 		switch a := a.(type) {
 		case CreateMap:
 			mc.checkLoad(bad, a.WWID, a.Table, a.Paths, a.Fail)
 			if a.Name == "" {
-				bad("a map has a name", "%s", a.WWID)
+				bad(lawName, "%s", a.WWID)
 			}
 			for _, m := range mc.maps {
 				if m.wwid != a.WWID && m.known && m.have.Name == a.Name {
-					bad("a name belongs to one LUN", "%s is %s, asked for %s", a.Name, m.wwid, a.WWID)
+					bad(lawNameOfOneLUN, "%s is %s, asked for %s", a.Name, m.wwid, a.WWID)
 				}
 			}
 		case LoadMap:
 			mc.checkLoad(bad, a.WWID, a.Table, a.Paths, a.Fail)
+			if m := mc.mapOf(a.WWID); m != nil && m.have.Live && m.have.Size != a.Size {
+				bad(lawSize, "%s: %d sectors, the load has %d", a.Name, m.have.Size, a.Size)
+			}
+		case ResizeMap:
+			mc.checkLoad(bad, a.WWID, a.Table, a.Paths, nil)
+			if m := mc.mapOf(a.WWID); m != nil {
+				for _, d := range m.have.Table.Devs() {
+					if m.kernelFailed(d) {
+						bad(lawFlush, "%s: %s", a.Name, d)
+					}
+				}
+			}
+			for _, r := range a.Paths {
+				if p := mc.path(r.ID); p != nil && uint64(a.Size) != p.seen.Facts.Size {
+					bad(lawSizesMix, "%s: %s has %d sectors, the map gets %d", a.Name, r.ID, p.seen.Facts.Size, a.Size)
+				}
+			}
 		case StartCheck:
 			for _, b := range acts[i+1:] {
 				if c, ok := b.(StartCheck); ok && c.Path == a.Path {
-					bad("no two checks in flight on a path", "%s", a.Path)
+					bad(lawOneCheck, "%s", a.Path)
 				}
 			}
 		case Message:
-			if m := mc.mapOf(a.WWID); m == nil || m.ask != a.Seq {
-				bad("one open question per map", "%s: %s", a.WWID, a.Text)
-			}
+			mc.checkMessage(bad, a)
 		case RemoveMap:
-			if m := mc.mapOf(a.WWID); m != nil && m.have.Open > 0 {
-				bad("an open map is never removed unless asked", "%s is open %d times", a.Name, m.have.Open)
+			m := mc.mapOf(a.WWID)
+			if m == nil {
+				continue
+			}
+			if n := m.have.Open - len(a.Partitions); n > 0 && !a.Deferred {
+				bad(lawRemoveOpen, "%s is open %d times", a.Name, n)
+			}
+			if a.Deferred && m.removal != removalOperator && !m.settings.DeferredRemove.V {
+				bad(lawRemoveOpen, "%s: deferred_remove is off", a.Name)
 			}
 		}
 	}
 	return out
 }
 
+// breach notes a law that is broken in the middle of a step; CheckActions tells it.
+func (mc *Machine) breach(law, format string, args ...any) {
+	mc.breaches = append(mc.breaches, Broken{law, fmt.Sprintf(format, args...)})
+}
+
+// changesMap says whether an action changes what the kernel has.
+func changesMap(a Action) bool {
+	switch a.(type) {
+	case CreateMap, LoadMap, ResizeMap, RemoveMap, RenameMap, SuspendMap, ResumeMap, Message:
+		return true
+	}
+	return false
+}
+
+func (mc *Machine) checkMessage(bad report, a Message) {
+	m := mc.mapOf(a.WWID)
+	if m == nil || m.ask != a.Seq {
+		bad(lawOneQuestion, "%s: %s", a.WWID, a.Text)
+		return
+	}
+	verb, arg, _ := strings.Cut(a.Text, " ")
+	switch verb {
+	case "fail_path", "reinstate_path":
+		d, err := table.ParseDevNum(arg)
+		if in := slices.Contains(m.have.Table.Devs(), d); err != nil || !in || m.kernelFailed(d) == (verb == "fail_path") {
+			bad(lawEdges, "%s: %s: in the table %v, failed %v", a.Name, a.Text, in, m.kernelFailed(d))
+		}
+	case "fail_if_no_path":
+		counted := m.settings.NoPathRetry.V.Mode == policy.RetryCount || m.settings.NoPathRetry.V.Mode == policy.RetryQueue
+		if m.settingOK && counted && !m.queue.expired && !m.queueOff && !m.flushing && !mc.stopping {
+			bad(lawQueueOff, "%s: %s", a.Name, a.Reason)
+		}
+	}
+}
+
 func (mc *Machine) checkLoad(bad func(law, format string, args ...any), wwid string, t table.Table, refs []PathRef, fail []table.DevNum) {
 	m := mc.mapOf(wwid)
 	if m == nil {
-		bad("a load belongs to a map", "%s", wwid)
+		bad(lawLoadOfMap, "%s", wwid)
 		return
+	}
+	if m.rebuilds > 0 && m.rebuiltAt == mc.now {
+		return // it was asked for before the panic that has made the map forget its paths
 	}
 	devs := t.Devs()
 	if len(devs) == 0 {
-		bad("no empty table", "%s", wwid)
+		bad(lawEmptyTable, "%s", wwid)
 	}
 	if len(devs) != len(refs) {
-		bad("every path of a load is held", "%s: %d paths, %d held", wwid, len(devs), len(refs))
+		bad(lawHeld, "%s: %d paths, %d held", wwid, len(devs), len(refs))
 	}
 	lun := ""
 	for _, r := range refs {
@@ -78,18 +145,20 @@ func (mc *Machine) checkLoad(bad func(law, format string, args ...any), wwid str
 		}
 		switch {
 		case p == nil:
-			bad("a load contains only known paths", "%s: %s", wwid, r.ID)
+			bad(lawKnownPaths, "%s: %s", wwid, r.ID)
+		case p.decision.Verdict != policy.VerdictAdmit && !slices.Contains(m.have.Table.Devs(), r.ID.Dev):
+			bad(lawLeftAlone, "%s: %s: %s", wwid, r.ID, p.decision.Reason)
 		case p.wwid != wwid:
-			bad("one WWID per map, ever", "%s: %s is of %s", wwid, r.ID, p.wwid)
+			bad(lawOneWWID, "%s: %s is of %s", wwid, r.ID, p.wwid)
 		case lun != "" && p.seen.Identity.WWID != lun: // though both bear the map's id
-			bad("one LUN per map, ever", "%s: %s is %s, others are %s", wwid, r.ID, p.seen.Identity.WWID, lun)
-		case !p.verified():
-			bad("no load contains a path whose identity was not verified since it last failed", "%s: %s", wwid, r.ID)
+			bad(lawOneLUN, "%s: %s is %s, others are %s", wwid, r.ID, p.seen.Identity.WWID, lun)
+		case !p.proven():
+			bad(lawVerified, "%s: %s", wwid, r.ID)
 		case !p.up() && !slices.Contains(fail, r.ID.Dev):
-			bad("paths that are merely down are failed again right after resume", "%s: %s", wwid, r.ID)
+			bad(lawFailAgain, "%s: %s", wwid, r.ID)
 		}
 		if !slices.Contains(devs, r.ID.Dev) {
-			bad("every held path is in the load", "%s: %s", wwid, r.ID)
+			bad(lawHeldInLoad, "%s: %s", wwid, r.ID)
 		}
 	}
 }

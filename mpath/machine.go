@@ -49,10 +49,13 @@ type Machine struct {
 	wwids    []string // sorted
 	failed   []string // sorted
 	recorded []Deadline
+	kept     []Kept   // of maps that are not adopted yet
 	loading  []string // sorted: loads that a former process did not see the end of
 
 	paths []*path  // by id
 	maps  []*mmap  // by the WWID of the map's UUID
+	find  index    // the same, by what events speak of
+	due   dueList  // what moved in this step, and who wants to be called when
 	other []MapRef // dm devices that are not ours, by name: their names are taken
 
 	nodes []NodeSeen // of maps that are not known yet
@@ -62,7 +65,10 @@ type Machine struct {
 
 	odd []oddDevice // block devices that could not be identified at all, by name
 
-	looks   []look // devices to identify: at most one open question each
+	arrivals uint64 // paths that ever came
+
+	looks   lookList // devices to identify: at most one open question each
+	notices noticeList
 	names   saveState
 	known   knownState
 	dl      deadlineState
@@ -74,15 +80,15 @@ type Machine struct {
 	listAt               Instant // a list that failed is asked for again
 	relist               bool    // news came while a list was open
 
-	acts []Action // of the step that runs
-}
+	commands []*command // oldest first
+	batches  []batch
+	forced   bool // queueing outlives the daemon: an operator said so
 
-// look is one device that shall be, or is being, identified.
-type look struct {
-	name  string
-	seq   uint64 // 0: not asked yet
-	again bool   // news came while it was asked
-	since Instant
+	acts  []Action // of the step that runs
+	hands *mmap    // the map that is being handled
+	trip  int      // see Trip
+	// breaches are laws that the running step has broken, for CheckActions.
+	breaches []Broken
 }
 
 type oddDevice struct {
@@ -115,7 +121,7 @@ type deadlineState struct {
 
 // New makes a core that knows nothing yet.
 func New() *Machine {
-	return &Machine{}
+	return &Machine{find: newIndex(), looks: newLookList()}
 }
 
 // Step takes one event at a time now and gives what is to be done and when to
@@ -127,9 +133,10 @@ func (mc *Machine) Step(now Instant, ev Event) (acts []Action, wake Instant) {
 	}
 	mc.acts = nil
 	mc.standstill()
-	mc.take(ev)
-	mc.settle()
+	mc.guard(func() { mc.take(ev) })
+	mc.guard(mc.settle)
 	acts, mc.acts = mc.acts, nil
+	mc.rearm()
 	mc.promised = mc.nextWake()
 	return acts, mc.promised
 }
@@ -143,6 +150,8 @@ func (mc *Machine) take(ev Event) {
 		mc.takeState(e)
 	case DeviceHint:
 		mc.takeHint(e)
+	case StoodStill:
+		mc.stoodStill(e.Span)
 	case Overrun:
 		mc.note(LevelWarning, "uevents", "events were lost: scanning everything again")
 		mc.scanAt = mc.now
@@ -157,10 +166,8 @@ func (mc *Machine) take(ev Event) {
 		mc.takeCheck(e)
 	case MapEvent:
 		mc.wantList()
-		for _, m := range mc.maps {
-			if m.known && m.have.Dev == e.Dev {
-				mc.readMap(m)
-			}
+		if m := mc.find.dev[e.Dev]; m != nil {
+			mc.readMap(m)
 		}
 	case MapsListed:
 		mc.takeList(e)
@@ -172,6 +179,10 @@ func (mc *Machine) take(ev Event) {
 		mc.takeDone(e)
 	case Stopping:
 		mc.takeStopping(e)
+	case Command:
+		mc.takeCommand(e)
+	case SizesRead:
+		mc.takeSizes(e)
 	}
 }
 
@@ -197,25 +208,23 @@ func (mc *Machine) settle() {
 	if mc.listAt != 0 && mc.now >= mc.listAt {
 		mc.wantList()
 	}
-	for _, m := range mc.maps {
-		if m.readAt != 0 && mc.now >= m.readAt {
-			mc.readMap(m)
-		}
-		if m.ask != 0 && !m.askNoted && mc.now.Since(max(m.askAt, mc.gapAt)) >= askLimit {
-			m.askNoted = true
-			mc.note(LevelError, m.label(), fmt.Sprintf("%s: no answer from the kernel for %d s; nothing else can be done to this map until it comes", m.askWhat, mc.now.Since(m.askAt).Seconds()))
-		}
+	mc.wakeDue()
+	for _, m := range mc.due.maps {
+		mc.overdue(m)
 	}
-	for _, p := range mc.paths {
+	mc.settleNotices()
+	stirred := mc.stirredPaths()
+	for _, p := range stirred {
 		if p.silent() && mc.now >= p.lookAt {
 			p.lookDelay = min(max(p.lookDelay*2, lookAgain), scanEvery)
 			p.lookAt = mc.now.After(p.lookDelay)
 			mc.look(p.seen.Name)
 		}
 	}
+	mc.runCommands()
 	mc.startLooks()
 	mc.noteStarted()
-	for _, p := range mc.paths {
+	for _, p := range stirred {
 		mc.dueCheck(p)
 	}
 	if mc.started {
@@ -228,25 +237,29 @@ func (mc *Machine) settle() {
 	mc.saveDeadlines()
 }
 
+// overdue reads a map again whose read failed, and says that an answer is late.
+func (mc *Machine) overdue(m *mmap) {
+	if m.readAt != 0 && mc.now >= m.readAt {
+		mc.readMap(m)
+	}
+	if m.ask != 0 && !m.askNoted && mc.now.Since(max(m.askAt, mc.gapAt)) >= askLimit {
+		m.askNoted = true
+		mc.note(LevelError, m.label(), fmt.Sprintf("%s: no answer from the kernel for %d s; nothing else can be done to this map until it comes", m.askWhat, mc.now.Since(m.askAt).Seconds()))
+	}
+}
+
 // inOrder gives the maps that have something to do, in the order of their first
 // paths: the first disk of a host gets the first free name.
 func (mc *Machine) inOrder() []*mmap {
 	var out []*mmap
-	first := map[string]PathID{}
-	for _, m := range mc.maps {
-		if m.pending(mc.now) {
+	for _, m := range mc.due.maps {
+		if !m.left && m.pending(mc.now) {
 			out = append(out, m)
 		}
 	}
-	if len(out) < 2 {
-		return out
-	}
-	for _, p := range mc.paths { // by device number
-		if _, ok := first[p.wwid]; !ok && p.wwid != "" {
-			first[p.wwid] = p.id
-		}
-	}
-	slices.SortStableFunc(out, func(a, b *mmap) int { return first[a.wwid].compare(first[b.wwid]) })
+	slices.SortFunc(out, func(a, b *mmap) int {
+		return cmp.Or(a.firstID().compare(b.firstID()), cmp.Compare(a.wwid, b.wwid))
+	})
 	return out
 }
 
@@ -270,7 +283,7 @@ func (mc *Machine) noteStarted() {
 	mc.started = true
 	for _, m := range mc.maps {
 		mc.adopt(m)
-		m.touched = true
+		mc.touch(m)
 	}
 	// Of several new LUNs the first disk gets the first free name, whoever
 	// answers first.
@@ -293,40 +306,15 @@ func (mc *Machine) nextWake() Instant {
 		return w
 	}
 	sooner(mc.scanAt)
-	for _, p := range mc.paths {
-		if p.silent() {
-			sooner(p.lookAt)
-		}
-		if p.checkSeq == 0 && p.checkable() {
-			sooner(p.nextCheck)
-		} else if p.checkSeq != 0 && !p.stuck {
-			sooner(min(mc.now.After(Second), max(p.checkAsked, mc.gapAt).After(p.stuckAfter())))
-		}
-		if !mc.started && p.member() && p.checkedAt == 0 {
-			sooner(p.seenAt.After(firstChecks))
-		}
-	}
+	sooner(mc.due.first())
 	sooner(mc.listAt)
-	for i := range mc.looks {
-		if t := mc.looks[i].since.After(lookLimit); mc.looks[i].seq != 0 && t > mc.now {
-			sooner(t)
-		}
+	sooner(mc.looks.firstLimit(mc.now))
+	sooner(mc.notices.due)
+	if !mc.started || mc.due.checks > 0 || len(mc.find.asked) > 0 {
+		sooner(mc.now.After(Second)) // that a standstill in the middle of it shows
 	}
-	for _, m := range mc.maps {
-		if m.ask != 0 { // that a standstill in the middle of it shows
-			sooner(mc.now.After(Second))
-		}
-		sooner(m.readAt)
-		sooner(m.pauseUntil)
-		if m.listed && !m.known && !mc.started {
-			sooner(m.listedAt.After(firstChecks))
-		}
-		sooner(m.retryAt)
-		sooner(m.failbackAt)
-		sooner(m.holdUntil)
-		if m.queue.at != 0 && !m.queue.expired && !m.queue.asked {
-			sooner(m.queue.at)
-		}
+	if mc.started && len(mc.due.maps) > 0 || len(mc.commands) > 0 {
+		sooner(mc.now.After(100 * Millisecond)) // touched while others were settled
 	}
 	if mc.names.ask != 0 && !mc.names.hung {
 		sooner(mc.names.since.After(saveLimit))
@@ -347,7 +335,7 @@ func (mc *Machine) note(l Level, object, text string) {
 
 // path finds a path by its id, nil if it is not known.
 func (mc *Machine) path(id PathID) *path {
-	i, ok := slices.BinarySearchFunc(mc.paths, id, func(p *path, id PathID) int { return p.id.compare(id) })
+	i, ok := slices.BinarySearchFunc(mc.paths, id, comparePath)
 	if !ok {
 		return nil
 	}
@@ -355,12 +343,19 @@ func (mc *Machine) path(id PathID) *path {
 }
 
 func (mc *Machine) addPath(p *path) {
-	i, _ := slices.BinarySearchFunc(mc.paths, p.id, func(p *path, id PathID) int { return p.id.compare(id) })
-	mc.paths = slices.Insert(mc.paths, i, p)
+	mc.paths = withPath(mc.paths, p)
+	mc.stir(p)
 }
 
 func (mc *Machine) dropPath(p *path) {
-	mc.paths = slices.DeleteFunc(mc.paths, func(q *path) bool { return q == p })
+	mc.find.forget(p)
+	mc.due.drop(&p.timer)
+	mc.checkOpen(p, 0)
+	if m := mc.mapOf(p.wwid); m != nil {
+		m.paths = withoutPath(m.paths, p)
+	}
+	mc.paths = withoutPath(mc.paths, p)
+	p.left = true
 }
 
 // mapOf finds a map by its WWID, nil if there is none.
@@ -375,15 +370,23 @@ func (mc *Machine) mapOf(wwid string) *mmap {
 func (mc *Machine) addMap(m *mmap) {
 	i, _ := slices.BinarySearchFunc(mc.maps, m.wwid, func(m *mmap, w string) int { return cmp.Compare(m.wwid, w) })
 	mc.maps = slices.Insert(mc.maps, i, m)
+	mc.touch(m)
 }
 
 func (mc *Machine) dropMap(m *mmap) {
-	mc.maps = slices.DeleteFunc(mc.maps, func(o *mmap) bool { return o == m })
+	mc.hold(m, false, Truth{})
+	mc.answered(&m.ask)
+	mc.answered(&m.read)
+	mc.due.drop(&m.timer)
+	m.left = true
+	if i, ok := slices.BinarySearchFunc(mc.maps, m.wwid, func(m *mmap, w string) int { return cmp.Compare(m.wwid, w) }); ok {
+		mc.maps = slices.Delete(mc.maps, i, i+1)
+	}
 }
 
 // pathByDev finds the newest path with a device number.
 func (mc *Machine) pathByDev(d table.DevNum) *path {
-	i, ok := slices.BinarySearchFunc(mc.paths, PathID{Dev: d, Diskseq: ^uint64(0)}, func(p *path, id PathID) int { return p.id.compare(id) })
+	i, ok := slices.BinarySearchFunc(mc.paths, PathID{Dev: d, Diskseq: ^uint64(0)}, comparePath)
 	if ok {
 		return mc.paths[i]
 	}
@@ -451,7 +454,8 @@ func (mc *Machine) Complete(checks bool) bool {
 		}
 	}
 	for _, p := range mc.paths {
-		if checks && p.checkable() && p.checkedAt == 0 && !p.stuck {
+		// One answer that tells nothing is enough for who only looks.
+		if checks && p.checkable() && p.checkedAt == 0 && p.triedFor == 0 && !p.stuck {
 			return false
 		}
 	}

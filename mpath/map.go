@@ -14,7 +14,11 @@ import (
 // the one question that is open.
 type mmap struct {
 	wwid    string // of its dm UUID; for a map not made yet, of its paths
-	touched bool   // something changed: plan it in this step
+	touched bool   // something changed: plan it in this step; set by touch alone
+	stirred bool   // it stands in the list of those that moved
+	timer   timer
+	left    bool    // dropped: nothing is done for it any more
+	paths   []*path // by id; never changed in place
 
 	// Have.
 	known  bool // the kernel has it; have is its last truth
@@ -51,12 +55,10 @@ type mmap struct {
 	adopted  bool
 	adoptDue bool // somebody else made it: to be adopted when its members are checked
 	accepted []string
-	// unknownID: the map's WWID is none that its members bear by our rules,
-	// though all of them agree on one LUN: keep it, load nothing.
-	unknownID bool
 
 	// stillRO: the kernel made it read-only although no path says it is.
 	stillRO bool
+	modeAt  Instant // when a path of it was first seen to become read-only or writable
 
 	firstPath  Instant
 	hadPath    bool    // a path of it was seen since we run
@@ -79,6 +81,23 @@ type mmap struct {
 	suspNoted  bool
 	ourSuspend bool // a load of ours left it suspended; we must resume it
 	openNoted  bool
+
+	kept     Kept // as written for the next process
+	recalled bool // its settings are what a former process has kept
+
+	removal   removal
+	flushing  bool    // its last path left, and flush_on_last_del says not to queue
+	queueOff  bool    // an operator disabled queueing
+	queueWas  bool    // and it did queue then
+	steeredAt Instant // an operator switched its group
+	followAt  Instant // a failed group has its first path back: followover may fail back
+	followed  PathID  // that path
+	edgeAt    Instant // last change of a path's state
+	resize    resizing
+
+	rebuilds  int // panics in this map's hands, and the last of them
+	rebuiltAt Instant
+	leftAlone bool // it broke too often: nothing is done to it until a reload
 
 	loads, switches, faults int // counted since we run
 }
@@ -108,13 +127,15 @@ func (m *mmap) kernelFailed(d table.DevNum) bool {
 // pathsOf gives the paths of a map in the order of their host, channel, target
 // and LUN, then device number: the order in which they are grouped.
 func (mc *Machine) pathsOf(m *mmap) []*path {
-	var ps []*path
-	for _, p := range mc.paths {
-		if p.wwid == m.wwid {
-			ps = append(ps, p)
-		}
+	return m.paths
+}
+
+// firstID is the least id of the map's paths; zero without paths.
+func (m *mmap) firstID() PathID {
+	if len(m.paths) == 0 {
+		return PathID{}
 	}
-	return ps
+	return m.paths[0].id
 }
 
 // wantList asks for the kernel's list of maps, once.
@@ -184,6 +205,10 @@ func (mc *Machine) takeList(e MapsListed) {
 // readMap asks for the truth about a map, once.
 func (mc *Machine) readMap(m *mmap) {
 	m.readAt = 0
+	mc.stirMap(m)
+	if m.left || m.leftAlone {
+		return
+	}
 	if m.read != 0 {
 		m.reread = true
 		return
@@ -193,20 +218,18 @@ func (mc *Machine) readMap(m *mmap) {
 		return
 	}
 	m.read = mc.nextSeq()
+	mc.find.asked[m.read] = m
 	mc.act(ReadMap{Seq: m.read, UUID: "mpath-" + m.wwid})
 }
 
 func (mc *Machine) takeMap(e MapRead) {
-	var m *mmap
-	for _, o := range mc.maps {
-		if o.read == e.Seq && e.Seq != 0 {
-			m = o
-		}
-	}
-	if m == nil {
+	m := mc.find.asked[e.Seq]
+	if m == nil || m.read != e.Seq {
 		return
 	}
-	m.read = 0
+	mc.at(m)
+	mc.answered(&m.read)
+	mc.stirMap(m)
 	again := m.reread
 	m.reread = false
 	switch e.Errno {
@@ -226,14 +249,15 @@ func (mc *Machine) takeMap(e MapRead) {
 // takeTruth takes over what the kernel says about a map, and notes the edges.
 func (mc *Machine) takeTruth(m *mmap, t Truth) {
 	first := !m.known
-	m.known, m.have, m.haveAt = true, t, mc.now
+	mc.hold(m, true, t)
+	m.haveAt = mc.now
 	mc.nodes = slices.DeleteFunc(mc.nodes, func(n NodeSeen) bool {
 		if n.Dev == t.Dev {
 			m.node, m.nodeDue = n, true
 		}
 		return n.Dev == t.Dev
 	})
-	m.touched = true
+	mc.touch(m)
 	m.removed = false
 	if first {
 		m.adoptDue = true
@@ -250,18 +274,18 @@ func (mc *Machine) takeTruth(m *mmap, t Truth) {
 		mc.note(LevelError, t.Name, "has a multipath UUID but a "+t.Target+" table: left alone")
 	}
 	devs := t.Table.Devs()
-	for _, p := range mc.paths {
-		in := slices.Contains(devs, p.id.Dev)
-		if !in {
-			if p.wwid == m.wwid {
-				p.inTable, p.kernelFailed = false, false
-			}
+	for _, p := range mc.concerned(m, devs) {
+		mc.stir(p)
+		if !slices.Contains(devs, p.id.Dev) {
+			p.inTable, p.kernelFailed = false, false
+			mc.keptNoMore(p)
 			continue
 		}
 		if first && p.wwid != m.wwid {
 			// An adopted map's member: policy has had its say without knowing.
 			p.inTable = true
 			mc.decide(p)
+			mc.relink(p)
 		}
 		if p.wwid != m.wwid {
 			continue
@@ -275,9 +299,9 @@ func (mc *Machine) takeTruth(m *mmap, t Truth) {
 			mc.kernelFailedPath(p)
 		}
 	}
-	if first { // what was left out may belong to it
-		for _, q := range slices.Clone(mc.paths) {
-			if _, ok := q.seen.Identity.Has(m.wwid); ok && q.wwid == "" {
+	if first { // what was left out may belong to it, or waits for another map of the same LUN
+		for _, q := range mc.find.ids[m.wwid] {
+			if q.wwid != m.wwid && !q.inTable {
 				mc.decide(q)
 			}
 		}
@@ -301,16 +325,19 @@ func (mc *Machine) noteSuspended(m *mmap) {
 func (mc *Machine) mapGone(m *mmap) {
 	if m.known {
 		mc.note(LevelNotice, m.label(), "the map was removed")
-		if m.askWhat != "remove" {
+		if m.have.Deferred && m.removal == removalLastPath {
+			m.removal = removalNone
+		} else if m.askWhat != "remove" {
 			m.removed = true
 			m.lastError = "somebody removed the map; a reload of the daemon makes it again"
 		}
 	}
-	m.known, m.have, m.adopted, m.accepted = false, Truth{}, false, nil
+	mc.hold(m, false, Truth{})
+	m.adopted, m.accepted = false, nil
 	m.listed, m.ourSuspend, m.adoptDue = false, false, false
 	m.queue = queueState{}
 	mc.dl.dirty = true
-	m.touched = true
+	mc.touch(m)
 	mc.unlinkMembers(m)
 	if len(mc.pathsOf(m)) == 0 && m.ask == 0 {
 		mc.dropMap(m)
@@ -324,16 +351,22 @@ func (mc *Machine) adopt(m *mmap) {
 		return
 	}
 	m.adopted, m.adoptDue = true, false
+	m.retryDelay = 0
 	ps := mc.pathsOf(m)
 	mc.chooseSettings(m, ps)
 	mc.chooseName(m)
+	mc.recall(m)
+	if m.have.Deferred && len(ps) == 0 {
+		m.removal = removalLastPath
+	}
+	mc.keep(m)
 	for _, d := range mc.recorded {
 		if d.WWID == m.wwid {
 			m.queue.at, m.queue.expired = d.At, d.Expired
 		}
 	}
 	mc.recorded = slices.DeleteFunc(slices.Clone(mc.recorded), func(d Deadline) bool { return d.WWID == m.wwid }) // it counts once
-	if len(ps) > 0 && !m.unknownID && !hasSorted(mc.wwids, m.wwid) {
+	if len(ps) > 0 && !hasSorted(mc.wwids, m.wwid) {
 		// Known for the next boot, as every map that we make.
 		mc.wwids = addSorted(mc.wwids, m.wwid)
 		mc.known.pending = addSorted(mc.known.pending, m.wwid)
@@ -352,7 +385,7 @@ func (mc *Machine) adopt(m *mmap) {
 		text += "; the configuration wants it otherwise (" + strings.Join(m.accepted, ", ") + "): nothing is changed until a reload is asked for"
 	}
 	mc.note(LevelNotice, m.label(), text)
-	m.touched = true
+	mc.touch(m)
 }
 
 // chooseSettings takes the map's settings from its first admitted path.
@@ -362,6 +395,7 @@ func (mc *Machine) chooseSettings(m *mmap, ps []*path) {
 			continue
 		}
 		m.settings, m.settingOK = p.decision.Settings, true
+		mc.keep(m)
 		m.owner = mc.ownerOf(m.settings)
 		return
 	}
@@ -410,10 +444,7 @@ const maxNodes = 4096
 // takeNode compares a map's node with what is wanted and puts it right. A node
 // that is seen before its map is known or its settings are chosen waits for that.
 func (mc *Machine) takeNode(e NodeSeen) {
-	for _, m := range mc.maps {
-		if !m.known || m.have.Dev != e.Dev {
-			continue
-		}
+	if m := mc.find.dev[e.Dev]; m != nil {
 		m.node, m.nodeDue = e, !m.settingOK
 		want := m.owner
 		if !want.Set() || mc.stopping {

@@ -105,7 +105,7 @@ func (mc *Machine) saveNames() {
 			n.hung = true
 			mc.note(LevelError, "bindings", "the write of new names does not come back: new maps are called by their WWID until it does")
 			for _, m := range mc.maps {
-				m.touched = true
+				mc.touch(m)
 			}
 			if mc.started {
 				for _, m := range mc.maps {
@@ -126,7 +126,7 @@ func (mc *Machine) saveNames() {
 func (mc *Machine) namesSaved(e ActionDone) {
 	mc.names.ask, mc.names.hung = 0, false
 	for _, m := range mc.maps {
-		m.touched = true
+		mc.touch(m)
 	}
 	if e.Errno == ErrnoNone {
 		if !mc.names.dirty {
@@ -182,19 +182,32 @@ func (mc *Machine) takeConfig(e Configured) {
 	first := !mc.configured
 	mc.configured = true
 	for _, m := range mc.maps {
-		m.touched = true
+		mc.touch(m)
 		if e.Reconfigure {
 			m.accepted, m.removed, m.retryAt, m.lastError = nil, false, 0, ""
+			if m.leftAlone {
+				m.leftAlone, m.rebuilds = false, 0
+				mc.wantList()
+				for _, p := range m.paths {
+					mc.checkNow(p)
+				}
+			}
 			m.name = ""
 			m.noHandler, m.handlerFails = false, 0
+			m.queueOff, m.queueWas = false, false
 		}
 	}
 	for _, p := range slices.Clone(mc.paths) {
+		if e.Reconfigure { // what operators did by hand ends with it
+			p.dropped, p.held = false, false
+			mc.stir(p)
+		}
 		mc.decide(p)
 	}
 	if first {
 		return
 	}
+	mc.replan()
 	for _, m := range mc.maps {
 		mc.chooseSettings(m, mc.pathsOf(m))
 		if m.known && m.owner.Set() && (m.node != NodeSeen{}) {
@@ -214,7 +227,7 @@ func (mc *Machine) takeState(e StateLoaded) {
 	for _, w := range e.Failed {
 		mc.failed = addSorted(mc.failed, w)
 	}
-	mc.recorded = e.Deadlines
+	mc.recorded, mc.kept = e.Deadlines, e.Kept
 	for _, w := range e.Loading {
 		mc.loading = addSorted(mc.loading, w)
 	}

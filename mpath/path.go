@@ -12,11 +12,13 @@ import (
 // empty, kept so that `show paths --all` can say why) or a path of map wwid.
 type path struct {
 	id       PathID
+	serial   uint64   // counts the paths in the order in which they came
 	seen     PathSeen // the last identification
 	seenAt   Instant
 	decision policy.Decision
 	wwid     string // the map it belongs to, "" rejected
 
+	lookedAt  Instant // last answer of an identification
 	lookAt    Instant // while it is silent
 	lookDelay Span
 
@@ -27,6 +29,7 @@ type path struct {
 	devState   string
 	prio       pathcheck.PrioResult
 	prioKnown  bool
+	moving     bool    // its port group was in transition when last asked
 	checkedAt  Instant // last answer that learned something
 	// answeredFor is when the check that gave that answer was asked: evidence
 	// is as old as its question.
@@ -41,18 +44,32 @@ type path struct {
 	verifiedAt Instant
 	failedAt   Instant
 	stranger   string
+	// doubtAt is when the device reported something that allows its LUN to be
+	// another one now; 0: its identity was read since.
+	doubtAt Instant
 
 	// The schedule. At most one check is in flight.
 	checkSeq   uint64
 	checkAsked Instant
 	again      bool // ask once more when the check in flight has ended
 	stuck      bool // the check in flight is overdue; counts as down
+	hangs      int  // how often one was
 	interval   Span
 	nextCheck  Instant
+	hurry      bool    // the next check was asked for by news
+	hurried    Instant // when the last such check was asked
+	patience   Span    // between checks from which nothing is learned; 0: the last one told something
+
+	timer   timer
+	stirred bool // something changed: see what is due; set by stir alone
+	left    bool // dropped: nothing is done for it any more
 
 	inTable      bool   // the kernel's active table has it
 	kernelFailed bool   // and shows it as failed
-	refused      string // why it is not in its map although admitted: size, stranger
+	refused      string // why it is not in its map although admitted: size, write protection, an operator
+	roNoted      bool   // that it is left out for write protection was said
+	held         bool   // an operator has failed it: kept so until reinstated, or until it comes back from a failure
+	dropped      bool   // an operator has removed it
 }
 
 // member says whether the path stands in a kernel table.
@@ -68,20 +85,25 @@ func (p *path) silent() bool {
 func (p *path) checkable() bool { return p.wwid != "" }
 
 // up says whether I/O may go through it.
-func (p *path) up() bool {
-	return p.state == pathcheck.StateUp || p.state == pathcheck.StateGhost
-}
+func (p *path) up() bool { return isUp(p.state) && !p.held }
 
 // verified says whether the identity was found right since the path last failed.
 func (p *path) verified() bool {
 	return p.stranger == "" && p.verifiedAt != 0 && p.verifiedAt >= p.failedAt
 }
 
+// proven says whether nothing casts doubt on the identity that was found.
+func (p *path) proven() bool { return p.verified() && p.doubtAt == 0 }
+
 // usable says whether the kernel can send I/O through it now.
 func (p *path) usable() bool { return p.inTable && !p.kernelFailed && p.up() }
 
 // stuckAfter is how long a check may stay unanswered.
 func (p *path) stuckAfter() Span {
+	if p.decision.Settings.Checker.V == "directio" {
+		// The kernel knows no time-out of ours for a read: ours ends here.
+		return Span(p.timeoutMS())*Millisecond + 5*Second
+	}
 	return Span(p.timeoutMS())*Millisecond*2 + 5*Second
 }
 
@@ -107,69 +129,16 @@ func (p *path) polling() (least, most Span) {
 
 // takeHint notes that a device wants looking at.
 func (mc *Machine) takeHint(e DeviceHint) {
+	if e.Attention != AttentionNone {
+		mc.takeAttention(e)
+		return
+	}
+	if e.Name == "" {
+		return
+	}
 	// A removal is looked at too: it may be old news of a device whose name and
 	// number serve another one by now.
 	mc.look(e.Name)
-}
-
-// look asks, once, for the identity of a device.
-func (mc *Machine) look(name string) {
-	for i := range mc.looks {
-		if mc.looks[i].name == name {
-			mc.looks[i].again = mc.looks[i].seq != 0
-			return
-		}
-	}
-	mc.looks = append(mc.looks, look{name: name, since: mc.now})
-}
-
-// maxLooks bounds how many identifications run at once.
-const maxLooks = 64
-
-func (mc *Machine) startLooks() {
-	open := 0
-	for i := range mc.looks {
-		if mc.looks[i].seq != 0 && mc.now.Since(mc.looks[i].since) < lookLimit {
-			open++ // those that hang must not use up the bound
-		}
-	}
-	for i := range mc.looks {
-		if open >= maxLooks {
-			return
-		}
-		if mc.looks[i].seq == 0 {
-			mc.looks[i].seq = mc.nextSeq()
-			mc.looks[i].since = mc.now
-			mc.act(Identify{Seq: mc.looks[i].seq, Name: mc.looks[i].name})
-			open++
-		}
-	}
-}
-
-// looking says whether a device is still to say who it is. One that hangs is
-// waited for only so long.
-func (mc *Machine) looking() bool {
-	return slices.ContainsFunc(mc.looks, func(l look) bool { return l.seq == 0 || mc.now.Since(l.since) < lookLimit })
-}
-
-// endLook closes the question that an answer belongs to. A stale answer is
-// ignored: false.
-func (mc *Machine) endLook(seq uint64) bool {
-	for i := range mc.looks {
-		if mc.looks[i].seq == seq {
-			if mc.looks[i].since < mc.gapAt { // asked before a gap: old news
-				mc.looks[i] = look{name: mc.looks[i].name, since: mc.now}
-				return false
-			}
-			if mc.looks[i].again {
-				mc.looks[i] = look{name: mc.looks[i].name, since: mc.now}
-			} else {
-				mc.looks = slices.Delete(mc.looks, i, i+1)
-			}
-			return true
-		}
-	}
-	return false
 }
 
 // takeScan compares what sysfs shows with what is known.
@@ -217,10 +186,8 @@ func (mc *Machine) takeUnreadable(e PathUnreadable) {
 	}
 	mc.odd = slices.DeleteFunc(mc.odd, func(o oddDevice) bool { return o.name == e.Name })
 	if e.Gone {
-		for _, p := range slices.Clone(mc.paths) {
-			if p.seen.Name == e.Name {
-				mc.pathGone(p, "vanished")
-			}
+		for _, p := range mc.find.names[e.Name] {
+			mc.pathGone(p, "vanished")
 		}
 		return
 	}
@@ -233,34 +200,40 @@ func (mc *Machine) takePath(e PathSeen) {
 		return
 	}
 	mc.odd = slices.DeleteFunc(mc.odd, func(o oddDevice) bool { return o.name == e.Name })
-	for _, q := range slices.Clone(mc.paths) {
+	for _, q := range mc.rivals(e.ID, e.Name) {
 		// The device number or the name serves another device now.
-		if q.id != e.ID && (q.id.Dev == e.ID.Dev || q.seen.Name == e.Name) {
-			mc.pathGone(q, "replaced by another device of the same number or name")
-		}
+		mc.pathGone(q, "replaced by another device of the same number or name")
 	}
 	p := mc.path(e.ID)
 	if p == nil {
-		p = &path{id: e.ID, seenAt: mc.now, stateSince: mc.now, failedAt: mc.now}
+		mc.arrivals++
+		p = &path{id: e.ID, serial: mc.arrivals, seenAt: mc.now, stateSince: mc.now, failedAt: mc.now}
 		mc.addPath(p)
 		mc.gone = slices.DeleteFunc(slices.Clone(mc.gone), func(d table.DevNum) bool { return d == e.ID.Dev })
 	} else if p.wwid != "" && (e.Identity.WWID == "" || !e.Fresh) {
 		// A path that does not answer the identification now is not another
 		// LUN: its next check decides, and verifies before it counts as up.
+		mc.modeSeen(p, e.Facts.ReadOnly)
+		e.Facts.RDAC = p.seen.Facts.RDAC // only a fresh look tells
 		p.seen.Facts = e.Facts
 		p.seen.DevState = e.DevState
-		mc.checkNow(p)
+		mc.hurry(p)
+		if m := mc.mapOf(p.wwid); m != nil {
+			mc.touch(m)
+		}
 		return
 	} else if p.wwid != "" && !e.Identity.SameLUN(p.seen.Identity) {
 		mc.foundStranger(p, e.Identity.WWID)
 		return
 	}
-	p.seen = e
+	mc.modeSeen(p, e.Facts.ReadOnly)
+	mc.find.see(p, e)
+	mc.stir(p)
 	p.devState = e.DevState
 	if e.Fresh && e.Identity.WWID != "" && p.stranger == "" && p.wwid == "" {
 		p.verifiedAt = mc.now
 	}
-	if m := mc.mapHolding(p.id.Dev); m != nil {
+	if m := mc.mapHolding(p.id.Dev); m != nil && p.wwid == "" {
 		mc.linkMember(m, p)
 	}
 	mc.decide(p)
@@ -277,7 +250,7 @@ func (mc *Machine) takePath(e PathSeen) {
 // decideOthers asks again about devices that were left out, since what is known
 // of their LUN has changed with p: how many paths it has, or whose map is whose.
 func (mc *Machine) decideOthers(p *path) {
-	for _, q := range slices.Clone(mc.paths) {
+	for _, q := range mc.find.either(p.wwid, p.seen.Identity.WWID) {
 		if q == p || q.wwid != "" || q.seen.Identity.WWID == "" {
 			continue
 		}
@@ -296,6 +269,7 @@ func (mc *Machine) decide(p *path) {
 	if !mc.configured || !mc.loaded {
 		return
 	}
+	mc.stir(p)
 	f := p.seen.Facts
 	ids := idStrings(p.seen.Identity)
 	// A failed mark keeps udev from claiming; the core itself tries again, at
@@ -316,7 +290,7 @@ func (mc *Machine) decide(p *path) {
 		target = mc.wwidFor(p)
 	}
 	if m := mc.mapHolding(p.id.Dev); m != nil && p.stranger == "" {
-		if _, ok := p.seen.Identity.Has(m.wwid); ok || m.unknownID {
+		if _, ok := p.seen.Identity.Has(m.wwid); ok {
 			target = m.wwid
 		}
 	}
@@ -355,8 +329,8 @@ func (mc *Machine) wwidFor(p *path) string {
 // canonical ids, and whether that is known.
 func (mc *Machine) sameLUN(m *mmap, p *path) (same, sure bool) {
 	devs := m.have.Table.Devs()
-	for _, q := range mc.paths {
-		if q == p || q.seen.Identity.WWID == "" || q.stranger != "" || q.wwid != m.wwid && !slices.Contains(devs, q.id.Dev) {
+	for _, q := range mc.concerned(m, devs) {
+		if q == p || q.seen.Identity.WWID == "" || q.stranger != "" {
 			continue
 		}
 		if !q.seen.Identity.SameLUN(p.seen.Identity) {
@@ -374,8 +348,8 @@ func (mc *Machine) haveMap(wwid string) bool {
 
 func (mc *Machine) otherPaths(p *path) int {
 	n := 0
-	for _, q := range mc.paths {
-		if q != p && q.seen.Identity.WWID != "" && q.seen.Identity.WWID == p.seen.Identity.WWID {
+	for _, q := range mc.find.ids[p.seen.Identity.WWID] {
+		if q != p && q.seen.Identity.WWID == p.seen.Identity.WWID {
 			n++
 		}
 	}
@@ -384,7 +358,7 @@ func (mc *Machine) otherPaths(p *path) int {
 
 // allTPGS says whether no path of the LUN reports "no target port groups".
 func (mc *Machine) allTPGS(p *path) bool {
-	for _, q := range mc.paths {
+	for _, q := range mc.find.ids[p.seen.Identity.WWID] {
 		if q.seen.Identity.WWID == p.seen.Identity.WWID && q.seen.Identity.TPGS == 0 {
 			return false
 		}
@@ -396,14 +370,18 @@ func (mc *Machine) allTPGS(p *path) bool {
 func (mc *Machine) assign(p *path, wwid string) {
 	if p.wwid == wwid {
 		if m := mc.mapOf(wwid); m != nil {
-			m.touched = true
+			mc.touch(m)
 		}
 		return
 	}
 	if old := mc.mapOf(p.wwid); old != nil {
-		old.touched = true
+		mc.touch(old)
+	}
+	if old := mc.mapOf(p.wwid); old != nil {
+		old.paths = withoutPath(old.paths, p)
 	}
 	p.wwid = wwid
+	mc.stir(p)
 	p.inTable, p.kernelFailed = false, false
 	if m := mc.mapOf(wwid); m != nil && m.known && slices.Contains(m.have.Table.Devs(), p.id.Dev) {
 		mc.linkMember(m, p)
@@ -417,7 +395,11 @@ func (mc *Machine) assign(p *path, wwid string) {
 		m = &mmap{wwid: wwid, owner: NoOwner()}
 		mc.addMap(m)
 	}
-	m.touched = true
+	m.paths = withPath(m.paths, p)
+	mc.touch(m)
+	if p.seenAt == mc.now && mc.started {
+		m.removed = false // a path of it arrives: whoever removed the map is done with it
+	}
 	if m.firstPath == 0 {
 		m.firstPath = mc.now
 	}
@@ -426,7 +408,10 @@ func (mc *Machine) assign(p *path, wwid string) {
 }
 
 // checkNow makes the next check due at once.
-func (mc *Machine) checkNow(p *path) { p.nextCheck = mc.now }
+func (mc *Machine) checkNow(p *path) {
+	p.nextCheck = mc.now
+	mc.stir(p)
+}
 
 // pathGone forgets a device. Its map, if the kernel still has the path in its
 // table, gets a table without it.
@@ -436,7 +421,7 @@ func (mc *Machine) pathGone(p *path, why string) {
 		mc.addGone(p.id.Dev)
 	}
 	if m := mc.mapOf(p.wwid); m != nil {
-		m.touched = true
+		mc.touch(m)
 		mc.note(LevelNotice, m.label(), "path "+p.seen.Name+" ("+p.id.Dev.String()+") left: "+why)
 	}
 }
@@ -463,16 +448,14 @@ func (mc *Machine) foundStranger(p *path, found string) {
 	p.state = pathcheck.StateDown
 	p.message = "answers as another LUN: " + found
 	if m := mc.mapOf(p.wwid); m != nil {
-		m.touched = true
+		mc.touch(m)
 	}
 }
 
 // mapHolding finds the map whose kernel table has a device.
 func (mc *Machine) mapHolding(d table.DevNum) *mmap {
-	for _, m := range mc.maps {
-		if m.known && slices.Contains(m.have.Table.Devs(), d) {
-			return m
-		}
+	if ms := mc.find.holders[d]; len(ms) > 0 {
+		return ms[0]
 	}
 	return nil
 }
@@ -483,11 +466,32 @@ func (mc *Machine) linkMember(m *mmap, p *path) {
 	p.kernelFailed = m.kernelFailed(p.id.Dev)
 }
 
+// relink puts right what a path of a map knows of the kernel's table: of its own
+// map's. Another map may still hold the device, of the LUN that it led to before.
+func (mc *Machine) relink(p *path) {
+	m := mc.mapOf(p.wwid)
+	if m == nil {
+		return // left alone, and in somebody's table all the same
+	}
+	if m.known && slices.Contains(m.have.Table.Devs(), p.id.Dev) {
+		mc.linkMember(m, p)
+		return
+	}
+	p.inTable, p.kernelFailed = false, false
+}
+
 // unlinkMembers takes in that the kernel has no table of a map any more.
 func (mc *Machine) unlinkMembers(m *mmap) {
-	for _, p := range mc.paths {
-		if p.wwid == m.wwid {
-			p.inTable, p.kernelFailed = false, false
-		}
+	for _, p := range mc.pathsOf(m) {
+		p.inTable, p.kernelFailed = false, false
+		mc.keptNoMore(p)
+	}
+}
+
+// keptNoMore lets go of a path that policy leaves alone and that was a path only
+// because the kernel's table had it.
+func (mc *Machine) keptNoMore(p *path) {
+	if p.wwid != "" && p.decision.Verdict == policy.VerdictReject {
+		mc.decide(p)
 	}
 }

@@ -42,7 +42,7 @@ func (mc *Machine) queueing(m *mmap, ps []*path) {
 		return
 	}
 	if m.queue.at == 0 {
-		if unknown {
+		if unknown || mc.unclear(m) {
 			return
 		}
 		least := Span(m.settings.PollingInterval.V) * Second
@@ -79,7 +79,7 @@ func (mc *Machine) queueing(m *mmap, ps []*path) {
 		}
 	}
 	m.queue.asked = true
-	if waiting {
+	if waiting || mc.unclear(m) {
 		return
 	}
 	m.queue.expired = true
@@ -107,6 +107,9 @@ func (mc *Machine) orphaned(m *mmap) {
 // wantQueue says whether the map shall queue without a path; decided is false
 // where the configuration leaves it to the features line.
 func (m *mmap) wantQueue() (on, decided bool) {
+	if m.queueOff || m.flushing {
+		return false, true
+	}
 	switch m.settings.NoPathRetry.V.Mode {
 	case policy.RetryFail:
 		return false, true
@@ -115,7 +118,7 @@ func (m *mmap) wantQueue() (on, decided bool) {
 	case policy.RetryCount:
 		return !m.queue.expired, true
 	}
-	return false, false
+	return m.queueWas, m.queueWas // as it was before an operator disabled it
 }
 
 // saveDeadlines writes the running deadlines, when they changed.
@@ -125,13 +128,18 @@ func (mc *Machine) saveDeadlines() {
 	}
 	mc.dl.dirty = false
 	var list []Deadline
+	var kept []Kept
 	for _, m := range mc.maps {
 		if m.queue.at != 0 {
 			list = append(list, Deadline{WWID: m.wwid, At: m.queue.at, Expired: m.queue.expired})
 		}
+		if m.known && (m.settingOK || m.recalled) {
+			m.kept = m.keptOf()
+			kept = append(kept, m.kept)
+		}
 	}
 	mc.dl.ask = mc.nextSeq()
-	mc.act(SaveDeadlines{Seq: mc.dl.ask, Deadlines: list})
+	mc.act(SaveDeadlines{Seq: mc.dl.ask, Deadlines: list, Kept: kept})
 }
 
 // takeStopping ends the daemon's work: with Final, queueing is switched off
@@ -139,15 +147,15 @@ func (mc *Machine) saveDeadlines() {
 func (mc *Machine) takeStopping(e Stopping) {
 	mc.stopping, mc.final = true, e.Final
 	for _, m := range mc.maps {
-		m.touched = true
+		mc.touch(m)
 	}
 }
 
 // planStop switches queueing off where nobody takes over. A map whose settings are
 // not known, since nobody has looked at its paths yet, is left as it is.
 func (mc *Machine) planStop(m *mmap) {
-	if !mc.final || !m.known || !m.settingOK || mc.now < m.pauseUntil ||
-		!m.have.Table.QueueIfNoPath() || m.settings.QueueWithoutDaemon.V || m.have.Suspended {
+	if !mc.final || !m.known || !m.settingOK && !m.recalled || mc.now < m.pauseUntil ||
+		!m.have.Table.QueueIfNoPath() || m.settings.QueueWithoutDaemon.V || mc.forced || m.have.Suspended {
 		return
 	}
 	mc.ask(m, "switch queueing off", Message{

@@ -1,6 +1,7 @@
 package mpath
 
 import (
+	"fmt"
 	"slices"
 
 	"pathkeeper/dmmap/table"
@@ -12,7 +13,8 @@ import (
 // with the core and is never changed: readers hold it as long as they like.
 type Snapshot struct {
 	Now     Instant
-	Started bool // the first picture is complete
+	Started bool    // the first picture is complete
+	GapAt   Instant // end of the last standstill, 0: none
 	Maps    []MapView
 	Paths   []PathView // every block device that was looked at, rejected ones too
 }
@@ -44,6 +46,7 @@ type MapView struct {
 // QueueView is what no_path_retry does.
 type QueueView struct {
 	On      bool // by the kernel's table
+	Off     bool // an operator disabled it
 	Until   Instant
 	Expired bool
 }
@@ -77,15 +80,20 @@ type PathView struct {
 	KernelFailed  bool
 	Stranger      string
 	Refused       string
+	Held          bool // an operator keeps it failed
 	NextCheck     Instant
 	Interval      Span
 	CheckOpen     bool
-	Odd           string // not identified at all: why; then only Name is set
+	// HungSince is when the check was asked that is overdue now, 0: none is.
+	HungSince Instant
+	Hangs     int    // how often a check was overdue
+	Doubt     bool   // the device reported something that allows it to be another LUN
+	Odd       string // not identified at all: why; then only Name is set
 }
 
 // Snapshot copies what can be shown.
 func (mc *Machine) Snapshot() Snapshot {
-	s := Snapshot{Now: mc.now, Started: mc.started}
+	s := Snapshot{Now: mc.now, Started: mc.started, GapAt: mc.gapAt}
 	for _, m := range mc.maps {
 		s.Maps = append(s.Maps, mc.viewMap(m))
 	}
@@ -94,7 +102,12 @@ func (mc *Machine) Snapshot() Snapshot {
 			ID: p.id, Name: p.seen.Name, HCTL: p.seen.HCTL, WWID: p.wwid, Seen: p.seen, Decision: p.decision,
 			State: p.state, StateSince: p.stateSince, Message: p.message, DevState: p.devState,
 			Priority: p.priority(), PriorityState: p.prio.State, InTable: p.inTable, KernelFailed: p.kernelFailed,
-			Stranger: p.stranger, Refused: p.refused, NextCheck: p.nextCheck, Interval: p.interval, CheckOpen: p.checkSeq != 0,
+			Stranger: p.stranger, Refused: p.refused, Held: p.held, NextCheck: p.nextCheck, Interval: p.interval, CheckOpen: p.checkSeq != 0,
+			Hangs: p.hangs, Doubt: p.doubtAt != 0,
+		}
+		if p.stuck {
+			v.HungSince = p.checkAsked
+			v.Message = fmt.Sprintf("no answer for %d s", mc.now.Since(p.checkAsked).Seconds())
 		}
 		if m := mc.mapOf(p.wwid); m != nil {
 			v.Map = m.label()
@@ -112,7 +125,7 @@ func (mc *Machine) viewMap(m *mmap) MapView {
 		WWID: m.wwid, Name: m.label(), NameWhy: m.nameWhy, Known: m.known, Truth: m.have, ReadAt: m.haveAt, Settings: m.settings,
 		Owner: m.owner, Node: m.node, Drift: m.drift, Adopted: m.adopted, Accepted: slices.Clone(m.accepted), FailbackAt: m.failbackAt,
 		Busy: m.askWhat, LastError: m.lastError, Loads: m.loads, Switches: m.switches, Faults: m.faults,
-		Queueing: QueueView{On: m.have.Table.QueueIfNoPath(), Until: m.queue.at, Expired: m.queue.expired},
+		Queueing: QueueView{On: m.have.Table.QueueIfNoPath(), Until: m.queue.at, Expired: m.queue.expired, Off: m.queueOff},
 	}
 	for i, g := range m.have.Table.Groups {
 		gv := GroupView{Number: i + 1, Selector: g.Selector, Priority: mc.groupPriority(m, i+1).prio, Current: m.have.Status.Next == i+1}
@@ -129,4 +142,20 @@ func (mc *Machine) viewMap(m *mmap) MapView {
 		v.Groups = append(v.Groups, gv)
 	}
 	return v
+}
+
+// Summary counts what there is, for a line of the log.
+func (s Snapshot) Summary() string {
+	paths, maps := 0, 0
+	for _, p := range s.Paths {
+		if p.WWID != "" {
+			paths++
+		}
+	}
+	for _, m := range s.Maps {
+		if m.Known {
+			maps++
+		}
+	}
+	return fmt.Sprintf("%d maps, %d paths, %d devices left alone", maps, paths, len(s.Paths)-paths)
 }

@@ -22,7 +22,10 @@
 // the verb's body.
 package scenario
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // Side is who runs a script or knows a verb.
 type Side int
@@ -49,9 +52,27 @@ func (s Side) On(side Side) bool { return s == Both || s == side }
 // Script is one file.
 type Script struct {
 	File     string
+	Prose    string // the comment above the first line that is none
 	Side     Side
 	Boot     string // "bare" or "systemd"
 	Commands []Command
+}
+
+// Title is the prose's first sentence, without its stop.
+func (s *Script) Title() string {
+	first, _, _ := strings.Cut(s.Prose, ". ")
+	return strings.TrimSuffix(first, ".")
+}
+
+// Allows says who could run the script, by what stands in it: its first line must
+// say the same.
+func (s *Script) Allows() Side {
+	for _, c := range s.Commands {
+		if side, _ := c.Side(); side != Both {
+			return side
+		}
+	}
+	return Both
 }
 
 // Command is one verb with its words.

@@ -11,28 +11,49 @@ import (
 // Parse reads a script. file is its name for errors. The first mistake ends it,
 // as an *Error.
 func Parse(file, text string) (*Script, error) {
-	p := &parser{script: &Script{File: file, Boot: "bare"}, verbs: newTable(), lines: strings.Split(text, "\n")}
+	lines := strings.Split(text, "\n")
+	p := &parser{script: &Script{File: file, Boot: "bare"}, verbs: newTable(), more: func() (string, bool) {
+		if len(lines) == 0 {
+			return "", false
+		}
+		line := lines[0]
+		lines = lines[1:]
+		return line, true
+	}}
 	if err := p.parse(); err != nil {
 		return nil, &Error{File: file, Line: max(p.at, 1), Err: err}
 	}
 	return p.script, nil
 }
 
+// ParseCommand reads one command of somebody who types: text is line number at of
+// file, and more gives the lines behind it, where a body follows. The error is an
+// *Error.
+func ParseCommand(file string, at int, text string, side Side, more func() (string, bool)) (Command, error) {
+	p := &parser{script: &Script{File: file, Side: side}, verbs: newTable(), more: more, at: at}
+	if err := p.command(strings.TrimSpace(text)); err != nil {
+		return Command{}, &Error{File: file, Line: at, Err: err}
+	}
+	return p.script.Commands[0], nil
+}
+
 type parser struct {
 	script *Script
 	verbs  table
-	lines  []string
+	more   func() (string, bool)
 	at     int // the 1-based number of the line last taken
 	headed bool
 	booted bool
+	prose  []string // the comment lines before the head
 }
 
 func (p *parser) next() (string, bool) {
-	if p.at >= len(p.lines) {
+	line, ok := p.more()
+	if !ok {
 		return "", false
 	}
 	p.at++
-	return strings.TrimSuffix(p.lines[p.at-1], "\r"), true
+	return strings.TrimSuffix(line, "\r"), true
 }
 
 func (p *parser) parse() error {
@@ -42,7 +63,10 @@ func (p *parser) parse() error {
 			break
 		}
 		trimmed := strings.TrimSpace(line)
-		if trimmed == "" || strings.HasPrefix(trimmed, "#") {
+		if prose, ok := strings.CutPrefix(trimmed, "#"); ok || trimmed == "" {
+			if ok && !p.headed {
+				p.prose = append(p.prose, strings.TrimSpace(prose))
+			}
 			continue
 		}
 		var err error
@@ -79,6 +103,7 @@ func (p *parser) head(line string) error {
 		return fmt.Errorf("the first line is %q; it says who runs the script: only: lab, only: sim or both", line)
 	}
 	p.headed = true
+	p.script.Prose = strings.Join(p.prose, " ")
 	return nil
 }
 
@@ -111,16 +136,48 @@ func (p *parser) command(line string) error {
 	c.Verb = v
 	words = words[n:]
 	if err := p.take(&c, words); err != nil {
+		p.at = c.Line
 		return fmt.Errorf("%w; usage: %s %s", err, v.Name, v.Usage)
 	}
-	if p.script.Side == Both && v.Side != Both {
-		return fmt.Errorf("%s is known to one side alone (%s), and the script says both", v.Name, v.Side)
-	}
-	if p.script.Side != Both && !v.Side.On(p.script.Side) {
-		return fmt.Errorf("%s is %s, and the script %s", v.Name, v.Side, p.script.Side)
+	if err := p.allowed(c); err != nil {
+		p.at = c.Line
+		return err
 	}
 	p.script.Commands = append(p.script.Commands, c)
 	return nil
+}
+
+// allowed says whether the sides that the script's first line names know a command.
+func (p *parser) allowed(c Command) error {
+	side, what := c.Side()
+	switch {
+	case side == Both || side == p.script.Side:
+		return nil
+	case p.script.Side == Both:
+		return fmt.Errorf("%s is known to one side alone (%s), and the script says both", what, side)
+	}
+	return fmt.Errorf("%s is %s, and the script %s", what, side, p.script.Side)
+}
+
+// Side says who knows the command, and names in it what another does not.
+func (c Command) Side() (side Side, what string) {
+	v := c.Verb
+	if v.Side != Both {
+		return v.Side, v.Name
+	}
+	for _, key := range v.SimOptions {
+		if _, ok := c.Options[key]; ok {
+			return Sim, v.Name + " " + key + "="
+		}
+	}
+	switch {
+	case v.Program == 0:
+	case c.HasBody:
+		return Lab, v.Name + " with a body"
+	case len(c.Args) >= v.Program && !slices.Contains(Programs(), c.Args[v.Program-1]):
+		return Lab, v.Name + " " + c.Args[v.Program-1]
+	}
+	return Both, v.Name
 }
 
 // take sorts the words behind the verb into positional words, options and body.
@@ -343,3 +400,13 @@ func ParseCount(s string) (Count, error) {
 
 // Holds says whether n satisfies the condition.
 func (c Count) Holds(n int) bool { return n >= c.Min && (c.Max < 0 || n <= c.Max) }
+
+// Words parts a line at blanks as a script does.
+func Words(line string) ([]string, error) {
+	words, err := split(strings.TrimSpace(strings.TrimSuffix(line, "\r")))
+	var out []string
+	for _, w := range words {
+		out = append(out, w.text)
+	}
+	return out, err
+}

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -134,6 +135,7 @@ func (a *API) handler() http.Handler {
 		"/v1/status":   {http.MethodGet, a.status},
 		"/v1/events":   {http.MethodGet, a.events},
 		"/v1/reload":   {http.MethodPost, a.reload},
+		"/v1/command":  {http.MethodPost, a.command},
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		cred, _ := r.Context().Value(credKey{}).(Cred)
@@ -141,13 +143,15 @@ func (a *API) handler() http.Handler {
 		route, ok := routes[r.URL.Path]
 		switch {
 		case !ok:
-			fail(w, http.StatusNotFound, "there is no "+r.URL.Path+"; this is version 1 of the API: /v1/snapshot, /v1/status, /v1/events, /v1/reload")
+			fail(w, http.StatusNotFound, "there is no "+r.URL.Path+"; this is version 1 of the API: /v1/snapshot, /v1/status, /v1/events, /v1/reload, /v1/command")
 		case r.Method != route.method:
 			w.Header().Set("Allow", route.method)
 			fail(w, http.StatusMethodNotAllowed, r.URL.Path+" takes "+route.method)
 		default:
-			// What a request carries means nothing here, but is read, within its limit.
-			if _, err := io.Copy(io.Discard, r.Body); err != nil {
+			// What a request carries is read whole, within its limit, also where it
+			// means nothing.
+			body, err := io.ReadAll(r.Body)
+			if err != nil {
 				w.Header().Set("Connection", "close")
 				var big *http.MaxBytesError
 				if errors.As(err, &big) {
@@ -157,6 +161,7 @@ func (a *API) handler() http.Handler {
 				}
 				return
 			}
+			r.Body = io.NopCloser(bytes.NewReader(body))
 			route.serve(w, r, cred)
 		}
 	})
@@ -228,6 +233,33 @@ func (a *API) reload(w http.ResponseWriter, r *http.Request, c Cred) {
 	default:
 		sendJSON(w, http.StatusOK, res)
 	}
+}
+
+// command carries out what an operator asks for. The core replies within its own
+// limit; a client that goes away meanwhile ends only the waiting.
+func (a *API) command(w http.ResponseWriter, r *http.Request, c Cred) {
+	if !c.Root() {
+		fail(w, http.StatusForbidden, fmt.Sprintf("a command needs root, you are uid %d", c.UID))
+		return
+	}
+	var cmd mpath.Command
+	dec := json.NewDecoder(r.Body)
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(&cmd); err != nil {
+		fail(w, http.StatusBadRequest, "the command is not understood: "+err.Error())
+		return
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), a.lim.ReloadTime)
+	defer cancel()
+	control := http.NewResponseController(w)
+	control.SetReadDeadline(time.Time{})
+	control.SetWriteDeadline(time.Now().Add(a.lim.ReloadTime + a.lim.WriteTime))
+	reply, err := a.src.Command(ctx, cmd)
+	if err != nil {
+		fail(w, http.StatusConflict, err.Error())
+		return
+	}
+	sendJSON(w, http.StatusOK, reply)
 }
 
 // events streams the log. Each line has its own deadline, so that a client that

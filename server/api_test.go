@@ -17,6 +17,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"pathkeeper/mpath"
 	"pathkeeper/server"
 	"pathkeeper/show"
 )
@@ -48,6 +49,36 @@ func TestClient(t *testing.T) {
 	st, err := os.Stat(path)
 	if err != nil || st.Mode().Perm() != 0o666 {
 		t.Errorf("mode of the socket: %v %v", st.Mode(), err)
+	}
+}
+
+func TestCommand(t *testing.T) {
+	src := &fakeSource{}
+	path := start(t, src, server.Options{Cred: as(0)})
+	c := server.NewClient(path)
+	want := mpath.Reply{Seq: 7, OK: true, Code: mpath.ReplyBusy, Text: "switch group ocr12"}
+	got, err := c.Command(t.Context(), mpath.Command{Kind: mpath.CommandSwitchGroup, Map: "ocr1", Arg: "2"})
+	if err != nil || got != want {
+		t.Errorf("%+v %v", got, err)
+	}
+	if got, err = c.Command(t.Context(), mpath.Command{Kind: mpath.CommandResizeMap, Map: "ocr1", Force: true}); err != nil || got.OK {
+		t.Errorf("%+v %v", got, err)
+	}
+	if _, err = c.Command(t.Context(), mpath.Command{Kind: mpath.CommandAddMap, Map: "slow"}); !errors.Is(err, server.ErrRefused) || !strings.Contains(err.Error(), "stopping") {
+		t.Error(err)
+	}
+	for _, bad := range []string{"", "{}x{", `{"Kind":"explode"}`, `{"Kind":"add map","Mapp":"x"}`} {
+		conn := dial(t, path)
+		fmt.Fprintf(conn, "POST /v1/command HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s", len(bad), bad)
+		resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		if err != nil || resp.StatusCode != 400 && bad != "{}x{" {
+			t.Errorf("%q: %v %v", bad, resp, err)
+		}
+	}
+	src = &fakeSource{}
+	_, err = server.NewClient(start(t, src, server.Options{Cred: as(1000)})).Command(t.Context(), mpath.Command{Kind: mpath.CommandAddMap})
+	if !errors.Is(err, server.ErrDenied) || src.commands.Load() != 0 {
+		t.Errorf("not root: %v", err)
 	}
 }
 

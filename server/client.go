@@ -72,10 +72,21 @@ func (c *Client) Reload(ctx context.Context) (r ReloadResult, err error) {
 	return r, err
 }
 
+// Command has the daemon carry out what an operator asks for and waits for its reply,
+// which may say no.
+func (c *Client) Command(ctx context.Context, cmd mpath.Command) (r mpath.Reply, err error) {
+	b, err := json.Marshal(cmd)
+	if err != nil {
+		return r, err
+	}
+	err = c.send(ctx, http.MethodPost, "/v1/command", b, &r)
+	return r, err
+}
+
 // Events calls each for every event until it or ctx ends the stream, or the daemon
 // does: nil then.
 func (c *Client) Events(ctx context.Context, each func(Event) error) error {
-	body, err := c.open(ctx, http.MethodGet, "/v1/events")
+	body, err := c.open(ctx, http.MethodGet, "/v1/events", nil)
 	if err != nil {
 		return err
 	}
@@ -104,7 +115,11 @@ func (c *Client) Events(ctx context.Context, each func(Event) error) error {
 }
 
 func (c *Client) call(ctx context.Context, method, path string, into any) error {
-	body, err := c.open(ctx, method, path)
+	return c.send(ctx, method, path, nil, into)
+}
+
+func (c *Client) send(ctx context.Context, method, path string, request []byte, into any) error {
+	body, err := c.open(ctx, method, path, request)
 	if err != nil {
 		return err
 	}
@@ -123,8 +138,8 @@ func (c *Client) call(ctx context.Context, method, path string, into any) error 
 }
 
 // open sends a request and gives the body of a good answer.
-func (c *Client) open(ctx context.Context, method, path string) (io.ReadCloser, error) {
-	req, err := http.NewRequestWithContext(ctx, method, "http://pathkeeper"+path, nil)
+func (c *Client) open(ctx context.Context, method, path string, request []byte) (io.ReadCloser, error) {
+	req, err := http.NewRequestWithContext(ctx, method, "http://pathkeeper"+path, bytes.NewReader(request))
 	if err != nil {
 		return nil, err
 	}

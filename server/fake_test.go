@@ -19,6 +19,7 @@ import (
 type fakeSource struct {
 	server.Hub
 	reloads   atomic.Int32
+	commands  atomic.Int32
 	reloadErr error
 	name      string
 }
@@ -45,6 +46,14 @@ func (f *fakeSource) Reload(ctx context.Context) (server.ReloadResult, error) {
 		return server.ReloadResult{}, ctx.Err()
 	}
 	return server.ReloadResult{Files: []string{"/etc/multipath.conf"}, Warnings: []string{"/etc/multipath.conf:3:9: odd"}}, f.reloadErr
+}
+
+func (f *fakeSource) Command(_ context.Context, c mpath.Command) (mpath.Reply, error) {
+	f.commands.Add(1)
+	if c.Map == "slow" {
+		return mpath.Reply{}, errors.New("the daemon is stopping")
+	}
+	return mpath.Reply{Seq: 7, OK: !c.Force, Code: mpath.ReplyBusy, Text: c.Kind.String() + " " + c.Path + c.Map + c.Arg}, nil
 }
 
 // as makes every client the given user.

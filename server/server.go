@@ -8,6 +8,7 @@
 //	GET  /v1/status    Status
 //	GET  /v1/events    the log from now on, one Event per line, until closed
 //	POST /v1/reload    read the configuration again: ReloadResult; 409 and an error: refused, the old one stays
+//	POST /v1/command   an operator's command, {"Kind":"fail path","Path":"sda"}, fields as in mpath.Command: mpath.Reply, also where it says no
 //
 // An error is {"error":"..."} with its HTTP status. Every client costs a bounded
 // amount: connections, headers, bodies, time, answers in memory and events in wait
@@ -31,6 +32,8 @@ type Source interface {
 	Snapshot() mpath.Snapshot
 	Status() Status
 	Reload(ctx context.Context) (ReloadResult, error)
+	// Command waits for the reply to an operator's command, or for the end of ctx.
+	Command(ctx context.Context, c mpath.Command) (mpath.Reply, error)
 	// Subscribe gives the events from now on, at most buf of them waiting. The
 	// channel is closed when that is not enough, or when the returned function is
 	// called. See Hub.
@@ -48,6 +51,10 @@ type Status struct {
 	Up       int    `json:"paths_up"` // up or ghost
 	Rejected int    `json:"devices_left_alone"`
 	Lost     uint64 `json:"log_lines_lost"` // because the log could not take them
+	Bugs     uint64 `json:"bugs"`           // broken laws and panics of the core: 0, or please report them
+
+	RecordLost   uint64 `json:"recorder_steps_lost"`    // steps that are not in the recording
+	RecordFailed uint64 `json:"recorder_writes_failed"` // writes and copies that could not be made
 }
 
 // ReloadResult is what a reload came to.

@@ -110,6 +110,9 @@ type Path struct {
 	NextCheckInS   *int64   `json:"next_check_in_s"`
 	CheckIntervalS *int64   `json:"check_interval_s"`
 	CheckOpen      bool     `json:"check_open"`   // asked, not answered yet
+	HungForS       *int64   `json:"hung_for_s"`   // how long the check in flight is out; null: it is not overdue
+	Hangs          int      `json:"hangs"`        // checks that were overdue since the path is known
+	InDoubt        bool     `json:"in_doubt"`     // the device reported something that allows it to be another LUN
 	DeviceState    *string  `json:"device_state"` // sysfs: running offline blocked …
 	Priority       *int     `json:"prio"`
 	AccessState    *string  `json:"access_state"` // ALUA, "active/optimized"

@@ -89,6 +89,7 @@ func (v *view) pathDoc(p *mpath.PathView) Path {
 	if p.WWID != "" {
 		d.CheckerState, d.CheckerMessage, d.StateAgoS = ptr(p.State.String()), some(p.Message), before(v.s.Now, p.StateSince)
 		d.Checker, d.CheckOpen = some(p.Decision.Settings.Checker.V), p.CheckOpen
+		d.HungForS, d.Hangs, d.InDoubt = before(v.s.Now, p.HungSince), p.Hangs, p.Doubt
 		d.NextCheckInS, d.AccessState = after(v.s.Now, p.NextCheck), some(p.PriorityState)
 		if p.Interval > 0 {
 			d.CheckIntervalS = ptr(p.Interval.Seconds())

@@ -159,6 +159,8 @@ func Why(p mpath.PathView) string {
 		return "another LUN answers here: " + p.Stranger + ", not " + p.WWID
 	case p.WWID == "":
 		return rejection(p.Decision)
+	case p.Held:
+		return "failed by an operator: `path reinstate` ends that"
 	case p.Refused != "":
 		return "not in its map: " + p.Refused
 	}

@@ -145,6 +145,12 @@ func notes(m *mpath.MapView) []string {
 	if m.Known && m.Truth.Live && m.Truth.Target != "multipath" && m.Truth.Target != "" {
 		out = append(out, "has a "+m.Truth.Target+" table, not ours: left alone")
 	}
+	if m.Truth.Deferred {
+		out = append(out, "the kernel removes it at its last close")
+	}
+	if m.Queueing.Off {
+		out = append(out, "queueing disabled by an operator: `map restore-queueing` ends that")
+	}
 	if m.LastError != "" && m.Known {
 		out = append(out, "last error: "+m.LastError)
 	}

@@ -18,7 +18,7 @@ func (b Block) ReadAt(device string, off uint64, n uint32) ([]byte, uint32) {
 	b.w.cost(100*mpath.Millisecond/1000, commandCost)
 	switch {
 	case d == nil:
-		return nil, eNXIO
+		return nil, eNOENT // devtmpfs takes the node away with the device
 	case off%512 != 0 || n%512 != 0 || n == 0 || n > blockio.MaxRead:
 		return nil, eINVAL
 	case !d.online():
@@ -26,7 +26,7 @@ func (b Block) ReadAt(device string, off uint64, n uint32) ([]byte, uint32) {
 	case d.fault == Hung:
 		b.w.cost(timeoutS*mpath.Second, 0)
 		return nil, eIO
-	case d.fault == NoConnect || d.lun == nil || d.notReady() != nil:
+	case d.fault == NoConnect || d.fault == Disrupted || d.lun == nil || d.notReady() != nil:
 		return nil, eIO
 	}
 	if len(d.ua) > 0 { // the kernel's disk driver sends the command again
@@ -41,22 +41,36 @@ func (b Block) ReadAt(device string, off uint64, n uint32) ([]byte, uint32) {
 
 // Info implements blockio.Port.
 func (b Block) Info(device string) (blockio.Info, uint32) {
-	d := b.w.Disk(device)
-	if d == nil || !d.online() {
+	d, m := b.w.Disk(device), b.w.mapByNode(device)
+	switch {
+	case m != nil && m.registered:
+		return blockio.Info{
+			Major: dmMajor, Minor: m.minor, Bytes: m.live.sectors() * 512, SectorSize: 512, ReadOnly: m.live.isReadOnly(), Diskseq: m.diskseq,
+		}, 0
+	case d == nil:
+		return blockio.Info{}, eNOENT
+	case !d.online():
 		return blockio.Info{}, eNXIO
 	}
 	return blockio.Info{
 		Major: d.Major, Minor: d.Minor, Bytes: d.Sectors * 512, SectorSize: 512,
-		ReadOnly: d.lun != nil && d.lun.ReadOnly, Diskseq: d.Diskseq,
+		ReadOnly: d.ReadOnly, Diskseq: d.Diskseq,
 	}, 0
 }
 
 // ProbeExclusive implements blockio.Port.
 func (b Block) ProbeExclusive(device string) uint32 {
 	b.w.cost(20*mpath.Millisecond/1000, mpath.Millisecond)
-	d := b.w.Disk(device)
+	d, m := b.w.Disk(device), b.w.mapByNode(device)
 	switch {
-	case d == nil || !d.online():
+	case m != nil && m.registered:
+		if b.w.mountedMap(m) || len(m.users) > 0 {
+			return eBUSY
+		}
+		return 0
+	case d == nil:
+		return eNOENT
+	case !d.online():
 		return eNXIO
 	case b.w.inUse(d) || len(b.w.holders(d)) > 0:
 		return eBUSY
@@ -72,7 +86,11 @@ func (b Block) Hold(device string) (uint64, blockio.Info, uint32) {
 		return 0, info, errno
 	}
 	b.w.holdID++
-	b.w.holds = append(b.w.holds, hold{b.w.holdID, b.w.Disk(device)})
+	h := hold{b.w.holdID, b.w.Disk(device), b.w.mapByNode(device)}
+	if h.mapped != nil {
+		h.mapped.Open()
+	}
+	b.w.holds = append(b.w.holds, h)
 	return b.w.holdID, info, 0
 }
 
@@ -82,7 +100,11 @@ func (b Block) Release(id uint64) uint32 {
 	if i < 0 {
 		return eBADF
 	}
+	h := b.w.holds[i]
 	b.w.holds = slices.Delete(b.w.holds, i, i+1)
+	if h.mapped != nil {
+		h.mapped.Close()
+	}
 	b.w.sweep()
 	return 0
 }

@@ -36,18 +36,29 @@ type Daemon struct {
 	since   mpath.Instant
 	gaps    int // how often it stood still for long
 	inbox   []func()
-	hung    []func() // requests that do not come back
+	hung    []func()       // requests that do not come back
+	flight  map[string]int // actions in flight, by kind
+	// Watch, if set, sees each event before the core does.
+	Watch func(*mpath.Machine, mpath.Event)
+	// Quick leaves the transcript out: the hash sums up less, and a broken law is
+	// told without the steps before it. Run the seed again without it for those.
+	Quick bool
 
 	config  mpath.Configured
 	wakeSeq int
 
+	lastCommand uint64
+	replies     map[uint64][]mpath.Reply
+
 	Notes  []Logged
+	Bugs   []mpath.Bug    // panics that the core survived
 	Counts map[string]int // actions by kind, notes apart
 	Err    error          // the first broken law
 	steps  int
 	hash   uint64
 	recent []string
 	full   *strings.Builder // the whole transcript, if asked for
+	tape   *tape            // the recording, if asked for
 }
 
 // Logged is a note with its time.
@@ -62,9 +73,10 @@ func (l Logged) String() string {
 
 // NewDaemon makes a daemon for a world; Start runs it.
 func NewDaemon(w *World) *Daemon {
-	d := &Daemon{w: w, ResetNodes: true, Counts: map[string]int{}, hash: 14695981039346656037}
+	d := &Daemon{w: w, ResetNodes: true, Counts: map[string]int{}, replies: map[uint64][]mpath.Reply{}, hash: 14695981039346656037}
 	d.ports = engine.Ports{SCSI: SCSI{w}, DM: DM{w}, Sysfs: Tree{w}, Write: Tree{w}, Files: w.Files, Block: Block{w}, Nodes: Block{w}}
-	w.uevents = append(w.uevents, d.udevd)
+	w.Udev.Listen(d.hear)
+	w.thawed = append(w.thawed, d.Unhang)
 	w.dmNews = append(w.dmNews, func() {
 		life := d.life
 		w.after(w.between(50*mpath.Millisecond/1000, 3*mpath.Millisecond), func() { d.news(life, mpath.MapEvent{}) })
@@ -79,13 +91,16 @@ const BootID = "5eed5eed-0000-4000-8000-000000000001"
 // then events.
 func (d *Daemon) Start(cfg policy.Config) {
 	d.life++
-	d.running, d.stopped, d.inbox = true, false, nil
+	d.running, d.stopped, d.inbox, d.flight = true, false, nil, map[string]int{}
 	d.core = mpath.New()
 	d.eng = &engine.Engine{Files: engine.DefaultFiles(), BootID: BootID}
 	d.config = mpath.Configured{Config: cfg}
 	d.trace("start", "")
+	if d.tape != nil {
+		d.tape.begin(d)
+	}
 	kernel := policy.Kernel{Selectors: d.w.Selectors, Handlers: d.w.Handlers}
-	d.advance(d.eng.LoadState(kernel, func(text string) { d.note(mpath.Note{Level: mpath.LevelWarning, Object: "state", Text: text}) }))
+	d.advance("LoadState", d.eng.LoadState(kernel, func(text string) { d.note(mpath.Note{Level: mpath.LevelWarning, Object: "state", Text: text}) }))
 	d.step(d.config)
 	life := d.life
 	d.w.after(mpath.Millisecond, func() {
@@ -115,8 +130,9 @@ func (d *Daemon) Terminate(final bool) {
 // for is done; nobody takes the answer.
 func (d *Daemon) Kill() {
 	d.life++
-	d.running, d.stopped, d.inbox, d.hung = false, false, nil, nil
+	d.running, d.stopped, d.inbox, d.hung, d.flight = false, false, nil, nil, nil
 	d.w.holds = nil
+	d.w.interrupt()
 	d.w.sweep()
 	d.trace("killed", "")
 }
@@ -128,15 +144,16 @@ func (d *Daemon) Stop() {
 }
 
 // standstill is what the shell takes for one: its loop turns twice a second.
-const standstill = 5 * mpath.Second
+const standstill = 2500 * mpath.Millisecond
 
 // Continue is SIGCONT: everything that came meanwhile is taken at once.
 func (d *Daemon) Continue() {
 	d.stopped = false
-	if d.w.now.Since(d.since) > standstill {
-		d.gaps++
-	}
 	d.trace("continued", "")
+	if away := d.w.now.Since(d.since); away > standstill {
+		d.gaps++
+		d.step(mpath.StoodStill{Span: away})
+	}
 	for len(d.inbox) > 0 && !d.stopped {
 		f := d.inbox[0]
 		d.inbox = d.inbox[1:]
@@ -189,19 +206,24 @@ func (d *Daemon) arrive(life int, f func()) {
 
 func (d *Daemon) news(life int, ev mpath.Event) { d.arrive(life, func() { d.step(ev) }) }
 
-// advance carries an operation to its next request or its event.
-func (d *Daemon) advance(s engine.Step) {
-	switch {
-	case s.Next != nil:
+// advance carries an operation, of the action of a kind, to its next request or its
+// event.
+func (d *Daemon) advance(kind string, s engine.Step) {
+	if s.Next != nil {
 		life, gaps := d.life, d.gaps
-		d.w.after(d.w.between(10*mpath.Millisecond/1000, 500*mpath.Millisecond/1000), func() { d.perform(life, gaps, s) })
-	case s.Event != nil:
+		d.w.after(d.w.between(10*mpath.Millisecond/1000, 500*mpath.Millisecond/1000), func() { d.perform(kind, life, gaps, s) })
+		return
+	}
+	if d.flight != nil {
+		d.flight[kind]--
+	}
+	if s.Event != nil {
 		d.step(s.Event)
 	}
 }
 
 // perform lets the kernel do a request that was handed to it.
-func (d *Daemon) perform(life, gaps int, s engine.Step) {
+func (d *Daemon) perform(kind string, life, gaps int, s engine.Step) {
 	if s.Ask.Kind == engine.KindHold && life != d.life {
 		return // the process is gone, and what it holds with it
 	}
@@ -210,16 +232,19 @@ func (d *Daemon) perform(life, gaps int, s engine.Step) {
 	took := d.w.took
 	d.w.took = 0
 	if took == Forever {
-		d.hung = append(d.hung, func() { d.perform(life, gaps, s) })
+		d.hung = append(d.hung, func() { d.perform(kind, life, gaps, s) })
 		return
 	}
 	d.w.after(took, func() {
 		d.arrive(life, func() {
 			answer.Late = gaps != d.gaps
-			d.advance(s.Next(answer))
+			d.advance(kind, s.Next(answer))
 		})
 	})
 }
+
+// stateEvery is after how many steps everything is held against the laws.
+const stateEvery = 16
 
 // step feeds the core one event, checks the laws, and starts what it asks for.
 func (d *Daemon) step(ev mpath.Event) {
@@ -227,13 +252,29 @@ func (d *Daemon) step(ev mpath.Event) {
 		return
 	}
 	d.steps++
-	d.trace("<", mpath.EventText(ev))
-	acts, wake := d.core.Step(d.w.now, ev)
-	for _, a := range acts {
-		d.trace(">", mpath.ActionText(a))
+	if d.Watch != nil {
+		d.Watch(d.core, ev)
 	}
-	for _, b := range d.core.CheckActions(acts) {
-		d.Err = fmt.Errorf("step %d at %.3f s: %w\n%s", d.steps, float64(d.w.now)/1e9, b, strings.Join(d.recent, "\n"))
+	if !d.Quick {
+		d.trace("<", mpath.EventText(ev))
+	}
+	acts, wake := d.core.Step(d.w.now, ev)
+	if d.tape != nil {
+		d.tape.step(d, ev, acts, wake)
+	}
+	for _, a := range acts {
+		if d.Quick {
+			d.fold(a)
+		} else {
+			d.trace(">", mpath.ActionText(a))
+		}
+	}
+	broken := d.core.CheckActions(acts)
+	if d.steps%stateEvery == 0 {
+		broken = append(broken, d.core.CheckState()...)
+	}
+	if len(broken) > 0 {
+		d.Err = &BrokenLaw{Broken: broken[0], Step: d.steps, At: d.w.now, Recent: d.Recent()}
 		return
 	}
 	d.wakeSeq++
@@ -252,9 +293,56 @@ func (d *Daemon) step(ev mpath.Event) {
 			d.note(n)
 			continue
 		}
-		d.Counts[strings.TrimPrefix(fmt.Sprintf("%T", a), "mpath.")]++
-		d.advance(d.eng.Start(a))
+		if r, ok := a.(mpath.Reply); ok {
+			d.replied(r)
+			continue
+		}
+		if b, ok := a.(mpath.Bug); ok {
+			d.Bugs = append(d.Bugs, b)
+			d.note(mpath.Note{Level: mpath.LevelError, Object: "bug", Text: b.Text + " in " + b.Where})
+			continue
+		}
+		kind := mpath.ActionKind(a)
+		d.Counts[kind]++
+		d.flight[kind]++
+		d.advance(kind, d.eng.Start(a))
 	}
+}
+
+// BrokenLaw is a bug of the core or the engine: a law does not hold.
+type BrokenLaw struct {
+	mpath.Broken
+	Step   int
+	At     mpath.Instant
+	Recent []string // the end of the transcript
+}
+
+func (b *BrokenLaw) Error() string {
+	return fmt.Sprintf("step %d at %.3f s: %s\n%s", b.Step, float64(b.At)/1e9, b.Broken.Error(), strings.Join(b.Recent, "\n"))
+}
+
+// fold sums up an action without its text: what it asks for, of whom, in what order.
+func (d *Daemon) fold(a mpath.Action) { d.hash = Fold(d.hash, d.w.now, a) }
+
+// Fold adds an action and its time to such a sum.
+func Fold(sum uint64, now mpath.Instant, a mpath.Action) uint64 {
+	h := fnv.New64a()
+	_, _ = h.Write([]byte(mpath.ActionKind(a)))
+	switch a := a.(type) {
+	case mpath.Note:
+		_, _ = h.Write([]byte(a.Object + a.Text))
+	case mpath.CreateMap:
+		_, _ = h.Write([]byte(a.Name + a.Table.String()))
+	case mpath.LoadMap:
+		_, _ = h.Write([]byte(a.Name + a.Table.String()))
+	case mpath.Message:
+		_, _ = h.Write([]byte(a.Name + a.Text))
+	case mpath.StartCheck:
+		_, _ = h.Write([]byte(a.Name))
+	case mpath.Identify:
+		_, _ = h.Write([]byte(a.Name))
+	}
+	return (sum*1099511628211 ^ h.Sum64()) + uint64(now)
 }
 
 func (d *Daemon) note(n mpath.Note) {
@@ -285,67 +373,47 @@ func (d *Daemon) trace(mark, text string) {
 	}
 }
 
-// udevd processes a uevent: its database, the owner of nodes, then the daemon
-// hears of it.
-func (d *Daemon) udevd(e Uevent) {
+// hear takes what udevd multicasts, as far as the socket does not lose it.
+func (d *Daemon) hear(dg uevent.Datagram) {
 	if d.w.rand.IntN(1000) < d.LoseUevents {
 		return
 	}
-	times := 1
+	d.takeUevent(dg)
 	if d.w.rand.IntN(1000) < d.DoubleUevents {
-		times = 2
-	}
-	for range times {
-		d.w.after(d.w.between(2*mpath.Millisecond, 40*mpath.Millisecond), func() { d.processed(e) })
+		d.w.after(d.w.between(2*mpath.Millisecond, 40*mpath.Millisecond), func() { d.takeUevent(dg) })
 	}
 }
 
-func (d *Daemon) processed(e Uevent) {
-	record := "/run/udev/" + uevent.RecordName(e.Major, e.Minor)
-	dev := table.DevNum{Major: e.Major, Minor: e.Minor}
-	life := d.life
-	if m := d.w.mapByNode(e.Name); m != nil || strings.HasPrefix(e.Name, "dm-") {
-		if m != nil && e.Action != "remove" {
+// takeUevent makes a hint of a datagram, as package daemon does.
+func (d *Daemon) takeUevent(dg uevent.Datagram) {
+	ev, err := uevent.Parse(dg.Data)
+	if err != nil || dg.Check() != nil {
+		return
+	}
+	life, name := d.life, ev.SysName()
+	if ev.Subsystem == "scsi" {
+		if a := mpath.ParseAttention(ev.Props.Value("SDEV_UA")); ev.DevType == "scsi_device" && ev.Action == "change" && a != mpath.AttentionNone {
+			d.news(life, mpath.DeviceHint{HCTL: name, FromUdev: ev.FromUdev, Attention: a})
+		}
+		return
+	}
+	dev, err := table.ParseDevNum(ev.Props.Value("MAJOR") + ":" + ev.Props.Value("MINOR"))
+	switch {
+	case err != nil || ev.Subsystem != "block" || ev.DevType == "partition":
+	case strings.HasPrefix(name, "dm-"):
+		if m := d.w.mapByNode(name); m != nil && ev.Action != "remove" {
 			if d.ResetNodes {
 				m.Node.UID, m.Node.GID, m.Node.Mode = 0, 6, 0o660
 			}
 			d.lookAtNode(life, m)
 		}
 		d.news(life, mpath.MapEvent{Dev: dev})
-		return
+	case engine.Candidate(name):
+		d.news(life, mpath.DeviceHint{Name: name, Dev: dev, Remove: ev.Action == "remove", FromUdev: ev.FromUdev})
 	}
-	if e.Action == "remove" {
-		d.news(life, mpath.DeviceHint{Name: e.Name, Dev: dev, Remove: true, FromUdev: true})
-		return
-	}
-	disk := d.w.Disk(e.Name)
-	if disk == nil || disk.Diskseq != e.Diskseq {
-		return // it left meanwhile
-	}
-	if disk.lun != nil {
-		put(&d.w.Files.udev, record, fmt.Sprintf("I:1\nE:ID_SERIAL=%s\nE:ID_SERIAL_SHORT=%s\nE:ID_WWN=0x%s\nE:ID_BUS=scsi\n", disk.lun.udevSerial(), disk.lun.Serial, disk.lun.NAA))
-	}
-	d.news(life, mpath.DeviceHint{Name: e.Name, Dev: dev, FromUdev: true})
-}
-
-// udevSerial is what udev's ID_SERIAL says: scsi_id's, or ata_id's.
-func (l *LUN) udevSerial() string {
-	if l.Vendor == "ATA" {
-		return strings.ReplaceAll(strings.TrimSpace(l.Product), " ", "_") + "_" + strings.TrimSpace(l.Serial)
-	}
-	return l.WWID()
 }
 
 func (d *Daemon) lookAtNode(life int, m *Map) {
 	n := m.Node
 	d.news(life, mpath.NodeSeen{Dev: table.DevNum{Major: n.Major, Minor: n.Minor}, UID: n.UID, GID: n.GID, Mode: n.Mode})
-}
-
-func (w *World) mapByNode(name string) *Map {
-	for _, m := range w.maps {
-		if m.kernelName() == name {
-			return m
-		}
-	}
-	return nil
 }

@@ -180,8 +180,9 @@ func TestInUseIsLeftAlone(t *testing.T) {
 		"mounted partition":  func(r *rig, d *Disk) { d.Parts = []Part{{1, 2048, 4096}}; r.w.Mount(d.Name+"1", "/boot") },
 		"exclusively opened": func(_ *rig, d *Disk) { d.Exclusive = true },
 		"held by a map": func(r *rig, d *Disk) {
-			m := r.w.addMap("vg-lv", "LVM-abc")
-			m.live = &dmTable{targets: []*target{{length: 100, kind: "linear", disk: d}}}
+			if _, err := r.w.AddLinear("vg-"+d.Name, "LVM-"+d.Name, d.Name, 0, 100); err != nil {
+				r.fail("%v", err)
+			}
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -315,8 +316,11 @@ func TestOldIDAndSecondClaimant(t *testing.T) {
 
 func TestReadOnlyLUN(t *testing.T) {
 	r := newRig(t, 20, plain)
-	l, _ := r.alua("one")
-	l.ReadOnly = true
+	l, ds := r.alua("one")
+	l.SetReadOnly(true)
+	for _, d := range ds {
+		d.Rescan()
+	}
 	r.start(20 * second)
 	if m := r.mapNamed("mpatha"); !m.live.readOnly {
 		r.fail("the table is writable")

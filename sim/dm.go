@@ -3,6 +3,7 @@ package sim
 import (
 	"cmp"
 	"encoding/binary"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -22,6 +23,7 @@ const (
 
 	fReadOnly  = 1 << 0
 	fSuspend   = 1 << 1
+	fPersist   = 1 << 3
 	fTable     = 1 << 4
 	fActive    = 1 << 5
 	fInactive  = 1 << 6
@@ -45,12 +47,18 @@ type Map struct {
 	eventNr   uint32
 	open      int
 	suspended bool
-	noflush   bool // the suspension under way is one
-	deferred  bool // to be removed at the last close
+	draining  *draining // a suspension that waits, nil: none does
+	byOther   bool      // that suspension is Suspend's
+	deferred  bool      // to be removed at the last close
 	live      *dmTable
 	inactive  *dmTable
 	waiting   []*IO // while it is suspended
 	inFlight  int
+
+	registered bool       // the block device is there, since the first load
+	kind       string     // of its queue, since the first load
+	users      []*dmTable // of other maps, that hold it
+	pathEvents int        // DM_SEQNUM
 
 	// Node is its device node.
 	Node blockio.Node
@@ -67,16 +75,14 @@ func (m *Map) UUID() string { return m.uuid }
 // Suspended says whether it is.
 func (m *Map) Suspended() bool { return m.suspended }
 
-// Open opens the map, as a file system or database would.
-func (m *Map) Open() { m.open++ }
+// Deferred says whether it goes when nobody uses it any more.
+func (m *Map) Deferred() bool { return m.deferred }
 
-// Close ends Open.
-func (m *Map) Close() {
-	m.open--
-	if m.open == 0 && m.deferred {
-		m.drop(0)
-	}
-}
+// EventNr is its event number.
+func (m *Map) EventNr() uint32 { return m.eventNr }
+
+// Live says whether it has a live table.
+func (m *Map) Live() bool { return m.live != nil }
 
 func (m *Map) kernelName() string { return "dm-" + utoa(m.minor) }
 
@@ -154,13 +160,20 @@ func (w *World) mishap(nr uint32, c *ioctl) uint32 {
 	if w.FailDM == 0 || w.rand.IntN(1000) >= w.FailDM {
 		return 0
 	}
+	if m := w.dmFind(c); m != nil && m.busy() && m.draining != nil {
+		return 0 // it waits: what goes wrong, goes wrong at its end
+	}
 	const resume = 6
-	if m := w.dmFind(c); nr == resume && m != nil && m.inactive != nil && c.flags&fSuspend == 0 {
-		if !m.suspended {
-			m.suspend(c.flags&fNoFlush != 0)
+	if m := w.dmFind(c); nr == resume && m != nil && !m.busy() {
+		switch {
+		case m.inactive != nil && c.flags&fSuspend == 0:
+			if !m.suspended {
+				m.suspend(c.flags&fNoFlush != 0)
+			}
+			m.setTables(m.live, nil)
+		default:
+			m.undrain()
 		}
-		m.inactive = nil
-		w.sweep()
 	}
 	return []uint32{4, eIO, 12, eBUSY, eINVAL}[w.rand.IntN(5)]
 }
@@ -176,11 +189,17 @@ func (w *World) dmCall(nr uint32, c *ioctl) uint32 {
 	case 16: // DM_DEV_ARM_POLL
 		return 0
 	}
-	if nr == 3 {
+	switch {
+	case nr == 3:
 		return w.dmCreate(c)
+	case nr < 4 || nr > 14 || nr == 8 || nr == 13:
+		return eNOTTY
 	}
 	if c.name != "" && c.uuid != "" {
 		return eINVAL
+	}
+	if nr == 5 {
+		return w.dmRename(c)
 	}
 	m := w.dmFind(c)
 	if m == nil {
@@ -194,8 +213,6 @@ func (w *World) dmCall(nr uint32, c *ioctl) uint32 {
 	switch nr {
 	case 4:
 		return m.remove(c)
-	case 5:
-		return m.rename(c)
 	case 6:
 		return m.suspendOrResume(c)
 	case 7:
@@ -204,8 +221,7 @@ func (w *World) dmCall(nr uint32, c *ioctl) uint32 {
 	case 9:
 		return m.load(c)
 	case 10:
-		m.inactive = nil
-		w.sweep()
+		m.setTables(m.live, nil)
 		c.flags &^= fInactive
 		m.fill(c)
 		return 0
@@ -265,7 +281,7 @@ func (m *Map) fill(c *ioctl) {
 		c.flags |= fDeferred
 	}
 	native.PutUint64(c.buf[40:], devNumber(m.minor))
-	native.PutUint32(c.buf[24:], uint32(m.open))
+	native.PutUint32(c.buf[24:], uint32(m.openCount()))
 	native.PutUint32(c.buf[32:], m.eventNr)
 	c.count = 0
 	t := m.live
@@ -295,69 +311,111 @@ func devNumber(minor uint32) uint64 {
 
 // dmFind is __find_device_hash_cell: by UUID, else name, else number.
 func (w *World) dmFind(c *ioctl) *Map {
-	for _, m := range w.maps {
-		switch {
-		case c.uuid != "":
-			if c.dev == 0 && m.uuid == c.uuid {
-				return m
-			}
-		case c.name != "":
-			if c.dev == 0 && m.name == c.name {
-				return m
-			}
-		case c.dev != 0 && devNumber(m.minor) == c.dev:
+	switch {
+	case c.uuid != "" && c.dev == 0:
+		return w.index.mapUUIDs[c.uuid]
+	case c.uuid == "" && c.name != "" && c.dev == 0:
+		return w.index.mapNames[c.name]
+	case c.uuid == "" && c.name == "" && c.dev != 0:
+		if m := w.index.mapMinors[uint32(c.dev&0xff|c.dev>>12&^0xff)]; m != nil && devNumber(m.minor) == c.dev {
 			return m
 		}
 	}
 	return nil
 }
 
+// dmCreate is dev_create. udevd hears nothing of it: there is no block device
+// yet. Whoever polls does.
 func (w *World) dmCreate(c *ioctl) uint32 {
-	if c.name == "" || strings.Contains(c.name, "/") {
+	if c.name == "" || !nameAllowed(c.name) {
 		return eINVAL
 	}
-	for _, m := range w.maps {
-		if m.name == c.name || c.uuid != "" && m.uuid == c.uuid {
-			return eBUSY
+	if w.index.mapNames[c.name] != nil || c.uuid != "" && w.index.mapUUIDs[c.uuid] != nil {
+		return eBUSY
+	}
+	minor := w.index.nextMinor()
+	if c.flags&fPersist != 0 {
+		minor = uint32(c.dev&0xff | c.dev>>12&^0xff)
+		if w.index.mapMinors[minor] != nil {
+			return eNXIO // alloc_dev makes nothing of specific_minor's EBUSY
 		}
 	}
-	m := w.addMap(c.name, c.uuid)
+	m := w.makeMap(c.name, c.uuid, minor)
 	c.flags &^= fInactive
 	m.fill(c)
 	w.dmEvent()
 	return 0
 }
 
+// nameAllowed is check_name.
+func nameAllowed(s string) bool {
+	return !strings.Contains(s, "/") && s != "control" && s != "." && s != ".."
+}
+
 // addMap makes an empty device.
-func (w *World) addMap(name, uuid string) *Map {
-	minor := uint32(0)
-	for slices.ContainsFunc(w.maps, func(m *Map) bool { return m.minor == minor }) {
-		minor++
-	}
+func (w *World) addMap(name, uuid string) *Map { return w.makeMap(name, uuid, w.index.nextMinor()) }
+
+func (w *World) makeMap(name, uuid string, minor uint32) *Map {
 	w.diskseq++
 	m := &Map{w: w, name: name, uuid: uuid, minor: minor, diskseq: w.diskseq}
 	m.Node = blockio.Node{Major: dmMajor, Minor: minor, Mode: 0o600}
-	w.maps = append(w.maps, m)
-	slices.SortFunc(w.maps, func(a, b *Map) int { return cmp.Compare(a.minor, b.minor) })
-	w.uevent(m.event("add", "", 0))
+	at, _ := slices.BinarySearchFunc(w.maps, minor, func(m *Map, n uint32) int { return cmp.Compare(m.minor, n) })
+	w.maps = slices.Insert(w.maps, at, m)
+	w.index.addMap(m)
 	return m
+}
+
+// AddLinear makes a live linear map as LVM or kpartx would, on a disk, partition
+// or map by kernel name, from a sector on. "" for no UUID.
+func (w *World) AddLinear(name, uuid, on string, start, sectors uint64) (*Map, error) {
+	major, minor, ok := w.numbers(on)
+	if !ok || w.Map(name) != nil {
+		return nil, fmt.Errorf("linear map %s on %s: no such device, or the name is taken", name, on)
+	}
+	m := w.addMap(name, uuid)
+	t := &dmTable{m: m}
+	x := &target{length: sectors, kind: "linear"}
+	if errno := m.construct(t, x, []string{utoa(major) + ":" + utoa(minor), fmt.Sprint(start)}); errno != 0 {
+		m.drop(0)
+		return nil, fmt.Errorf("linear map %s on %s: errno %d", name, on, errno)
+	}
+	t.targets = []*target{x}
+	m.stage(t)
+	m.setTables(t, nil)
+	w.uevent(m.event("change", "", 0))
+	return m, nil
+}
+
+// Remove removes the map as `dmsetup remove` would; false: it is in use.
+func (m *Map) Remove() bool {
+	if m.openCount() > 0 {
+		return false
+	}
+	m.drop(0)
+	return true
 }
 
 func (m *Map) event(action, text string, cookie uint32) Uevent {
 	return Uevent{
-		Action: action, Name: m.kernelName(), Major: dmMajor, Minor: m.minor, Diskseq: m.diskseq, Text: text, Flags: uint16(cookie >> 16),
+		Action: action, Name: m.kernelName(), Major: dmMajor, Minor: m.minor, Diskseq: m.diskseq, Text: text, Flags: uint16(cookie >> 16), cookie: cookie, mapped: m,
 	}
 }
 
-// news is dm_table_event: one more event, of which the pollers hear.
-func (m *Map) news(text string) {
+// news is dm_table_event: one more event, of which the pollers hear. With an
+// action the target has a uevent to send as well: dm_path_uevent, for paths that
+// fail or come back and for nothing else.
+func (m *Map) news(action, more string) {
+	if action != "" {
+		m.pathEvents++
+		m.w.uevent(m.event("change", fmt.Sprintf("DM_TARGET=multipath DM_ACTION=%s DM_SEQNUM=%d %s", action, m.pathEvents, more), 0))
+	}
 	m.eventNr++
-	m.w.uevent(m.event("change", text, 0))
 	m.w.dmEvent()
 }
 
+// remove is dev_remove.
 func (m *Map) remove(c *ioctl) uint32 {
-	if m.open > 0 {
+	if m.openCount() > 0 {
 		if c.flags&fDeferred != 0 {
 			m.deferred = true
 			m.fill(c)
@@ -365,37 +423,79 @@ func (m *Map) remove(c *ioctl) uint32 {
 		}
 		return eBUSY
 	}
-	c.flags = c.flags&^fDeferred | fUevent
+	c.flags &^= fDeferred
+	if m.registered {
+		c.flags |= fUevent
+	}
 	m.drop(c.event)
 	c.name, c.uuid = m.name, m.uuid
-	m.w.dmEvent()
 	return 0
 }
 
+// drop is the end of a device. With a cookie it was dev_remove, which sends a
+// uevent of its own; of the block device's end the kernel tells in any case
+// (del_gendisk), without a cookie.
 func (m *Map) drop(cookie uint32) {
 	m.w.maps = slices.DeleteFunc(m.w.maps, func(o *Map) bool { return o == m })
-	m.live, m.inactive = nil, nil
-	m.w.sweep()
-	m.w.uevent(m.event("remove", "", cookie))
+	m.w.index.removeMap(m)
+	m.setTables(nil, nil)
+	if m.registered && cookie != 0 {
+		m.w.uevent(m.event("remove", "", cookie))
+	}
+	if m.registered {
+		m.w.uevent(m.event("remove", "", 0))
+	}
+	m.eventNr++
+	m.w.dmEvent()
 }
 
+// rename is dev_rename and dm_hash_rename: a new name for a map that is found by
+// its name alone, or a UUID for one that has none.
 func (m *Map) rename(c *ioctl) uint32 {
 	to := text(c.payload())
-	if c.name != m.name { // dm_hash_rename looks only by name
-		return eNXIO
+	if c.flags&fUUID != 0 {
+		m.w.index.markMap(m, to)
+	} else {
+		m.w.index.nameMap(m, to)
 	}
-	if to == "" || len(to) > 127 || strings.Contains(to, "/") {
+	if m.live != nil {
+		m.news("", "")
+	}
+	name, uuid := c.name, c.uuid
+	m.fill(c)
+	c.name, c.uuid = name, uuid // dev_rename answers with what it was asked by
+	if m.registered {
+		c.flags |= fUevent
+		m.w.uevent(m.event("change", "", c.event))
+	}
+	return 0
+}
+
+// dmRename looks at what rename is asked for, in the kernel's order.
+func (w *World) dmRename(c *ioctl) uint32 {
+	to, whole := ended(c.payload())
+	taken, longest := w.index.mapNames, 127
+	if c.flags&fUUID != 0 {
+		taken, longest = w.index.mapUUIDs, 128
+	}
+	m := w.index.mapNames[c.name]
+	switch {
+	case !whole || to == "" || len(to) > longest, c.flags&fUUID == 0 && !nameAllowed(to):
+		return eINVAL
+	case taken[to] != nil:
+		return eBUSY
+	case m == nil || c.name == "":
+		return eNXIO
+	case c.flags&fUUID != 0 && m.uuid != "":
 		return eINVAL
 	}
-	if m.w.Map(to) != nil {
-		return eBUSY
-	}
-	m.name = to
-	c.flags |= fUevent
-	m.fill(c)
-	m.w.uevent(m.event("change", "", c.event))
-	m.w.dmEvent()
-	return 0
+	return m.rename(c)
+}
+
+// ended is a string that must have its NUL (invalid_str).
+func ended(b []byte) (string, bool) {
+	s, _, ok := strings.Cut(string(b), "\x00")
+	return s, ok
 }
 
 func text(b []byte) string {

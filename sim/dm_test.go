@@ -59,14 +59,16 @@ func TestKernelAnswers(t *testing.T) {
 		{"feature unknown", load("1 fast 0 " + group(a)), eINVAL},
 		{"handler unknown", load("0 1 none " + group(a)), eINVAL},
 		{"count of groups wrong", load("0 0 2 1 service-time 0 1 1 8:0 1"), eINVAL},
-		{"first group too high", load("0 0 1 2 service-time 0 1 1 8:0 1"), eINVAL},
-		{"path too small", load("0 0 " + group(small)), eINVAL},
+		{"first group 0", load("0 0 1 0 service-time 0 1 1 8:0 1"), eINVAL},
+		{"path too small", load("0 0 " + group(small)), 0},
+		{"path too small, resume", dmmap.Resume{Map: name("m")}, eINVAL},
 		{"path in use", load("0 0 " + group(busy)), eBUSY},
-		{"path not there", load("0 0 1 1 service-time 0 1 1 8:240 1"), eNODEV},
+		{"path not there", load("0 0 1 1 service-time 0 1 1 8:240 1"), eNXIO},
 		{"load", load("1 queue_if_no_path 1 alua " + group(a, b)), 0},
 		{"resume", dmmap.Resume{Map: name("m")}, 0},
 		{"another kind of target", dmmap.Load{Map: name("m"), Lines: []table.Line{{Length: 8, Target: "linear", Params: "8:0 0"}}}, eINVAL},
-		{"no such path", dmmap.Message{Map: name("m"), Text: "fail_path 8:96"}, eINVAL},
+		{"no such device", dmmap.Message{Map: name("m"), Text: "fail_path 8:160"}, eNXIO},
+		{"no such path", dmmap.Message{Map: name("m"), Text: fmt.Sprintf("fail_path %d:%d", small.Major, small.Minor)}, eINVAL},
 		{"no such group", dmmap.Message{Map: name("m"), Text: dmmap.SwitchGroup(2)}, eINVAL},
 		{"no such word", dmmap.Message{Map: name("m"), Text: "hello"}, eINVAL},
 		{"fail", dmmap.Message{Map: name("m"), Text: "fail_path 8:16"}, 0},
@@ -84,7 +86,7 @@ func TestKernelAnswers(t *testing.T) {
 	if got, want := m.Table(), "1 queue_if_no_path 1 alua 1 1 service-time 0 2 2 8:0 1 1 8:16 1 1"; got != want {
 		t.Errorf("table  %s\nwant   %s", got, want)
 	}
-	if got, want := m.Status(), "2 0 0 0 1 1 E 0 2 2 8:0 A 0 0 1 8:16 F 1 0 1"; got != want {
+	if got, want := m.Status(), "2 1 0 0 1 1 E 0 2 2 8:0 A 0 0 1 8:16 F 1 0 1"; got != want {
 		t.Errorf("status %s\nwant   %s", got, want)
 	}
 	m.Open()
@@ -168,5 +170,16 @@ func TestListOfManyMaps(t *testing.T) {
 			t.Errorf("errno %d, %v, %d maps after %d tries", errno, err, len(list), tries)
 		}
 		return
+	}
+}
+
+// loadInto loads a multipath table of 8 sectors into map m and resumes it.
+func loadInto(t *testing.T, w *World, params string) {
+	t.Helper()
+	if _, errno := do(t, w, dmmap.Load{Map: name("m"), Lines: []table.Line{{Length: 8, Target: "multipath", Params: params}}}); errno != 0 {
+		t.Fatalf("load %q: errno %d", params, errno)
+	}
+	if _, errno := do(t, w, dmmap.Resume{Map: name("m")}); errno != 0 {
+		t.Fatalf("resume: errno %d", errno)
 	}
 }

@@ -128,14 +128,20 @@ func (m *Map) status(c *ioctl) uint32 {
 // deps is table_deps: struct dm_target_deps.
 func (m *Map) deps(c *ioctl) uint32 {
 	m.fill(c)
-	if m.live == nil {
+	t := m.live
+	if c.flags&fQueryIn != 0 {
+		t = m.inactive
+	}
+	if t == nil {
 		return 0
 	}
 	var devs []uint64
-	for _, d := range m.w.everyDisk() {
-		if m.live.uses(d) {
-			devs = append(devs, uint64(d.Minor&0xff)|uint64(d.Major)<<8|uint64(d.Minor&^0xff)<<12)
-		}
+	// dm_get_device puts each at the head of the list; a table has not both here.
+	for _, d := range slices.Backward(t.disks) {
+		devs = append(devs, uint64(d.Minor&0xff)|uint64(d.Major)<<8|uint64(d.Minor&^0xff)<<12)
+	}
+	for _, o := range slices.Backward(t.maps) {
+		devs = append(devs, devNumber(o.minor))
 	}
 	out := native.AppendUint32(nil, uint32(len(devs)))
 	out = native.AppendUint32(out, 0)
@@ -149,6 +155,3 @@ func (m *Map) deps(c *ioctl) uint32 {
 	c.out = out
 	return 0
 }
-
-// everyDisk gives the disks of the kernel and the deleted ones still held.
-func (w *World) everyDisk() []*Disk { return append(slices.Clone(w.disks), w.dead...) }

@@ -52,6 +52,16 @@ func put(list *[]file, p, data string) {
 	*list = slices.Insert(*list, i, file{p, data})
 }
 
+func remove(list *[]file, p string) {
+	*list = slices.DeleteFunc(*list, func(f file) bool { return f.path == p })
+}
+
+// udevRecord is a file of udev's database, "" if there is none.
+func (f *Files) udevRecord(p string) string {
+	s, _ := find(f.udev, p)
+	return s
+}
+
 func find(list []file, p string) (string, bool) {
 	i, ok := slices.BinarySearchFunc(list, p, func(f file, p string) int { return strings.Compare(f.path, p) })
 	if !ok {
@@ -98,7 +108,7 @@ func (f *Files) WriteAtomic(p string, data []byte, _ uint32) error {
 // Remove implements statefile.Port.
 func (f *Files) Remove(p string) error {
 	f.w.cost(100*mpath.Millisecond/1000, mpath.Millisecond)
-	f.files = slices.DeleteFunc(f.files, func(x file) bool { return x.path == p })
+	remove(&f.files, p)
 	return nil
 }
 

@@ -2,6 +2,7 @@ package sim
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -16,18 +17,26 @@ type multipath struct {
 	retries int
 	delay   int // -1: the default
 	handler string
+	params  []string // of the handler
 	groups  []*group
+	usable  int // nr_valid_paths
 	current *group
 	next    *group
-	inits   int
+	last    *mpPath // current_pgpath
 	queued  []*IO
+
+	queueIO      bool // MPATHF_QUEUE_IO: I/O waits for the handler; set from the load on
+	initRequired bool // MPATHF_PG_INIT_REQUIRED
+	delayRetry   bool // MPATHF_PG_INIT_DELAY_RETRY
+	inProgress   int  // pg_init_in_progress
+	inits        int  // pg_init_count
 }
 
 type group struct {
 	selector string
 	bypassed bool
 	paths    []*mpPath
-	turn     int
+	turn     []*mpPath // the active ones, who was used last at the end
 }
 
 type mpPath struct {
@@ -36,6 +45,7 @@ type mpPath struct {
 	active   bool
 	fails    uint32
 	weight   int
+	repeats  int
 	inFlight int
 }
 
@@ -51,22 +61,13 @@ func (mp *multipath) path(d *Disk) *mpPath {
 	return nil
 }
 
-func (mp *multipath) valid() int {
-	n := 0
-	for _, g := range mp.groups {
-		for _, p := range g.paths {
-			if p.active {
-				n++
-			}
-		}
-	}
-	return n
-}
+func (mp *multipath) valid() int { return mp.usable }
 
 // choose is choose_pgpath.
 func (mp *multipath) choose() *mpPath {
-	if mp.valid() == 0 {
-		mp.current = nil
+	if mp.usable == 0 {
+		mp.queueIO = false
+		mp.current, mp.last = nil, nil
 		return nil
 	}
 	if g := mp.next; g != nil {
@@ -86,34 +87,46 @@ func (mp *multipath) choose() *mpPath {
 				continue
 			}
 			if p := mp.pick(g); p != nil {
+				mp.delayRetry = mp.delayRetry || bypassed
 				return p
 			}
 		}
 	}
-	mp.current = nil
+	mp.current, mp.last = nil, nil
 	return nil
 }
 
-// pick is choose_path_in_pg: the least busy path, in turns.
+// pick is choose_path_in_pg: the least busy path, in turns. A group that was not
+// the current one is switched to (__switch_pg).
 func (mp *multipath) pick(g *group) *mpPath {
 	var best *mpPath
-	for i := range g.paths {
-		p := g.paths[(g.turn+i)%len(g.paths)]
-		if p.active && (best == nil || p.inFlight < best.inFlight) {
+	for _, p := range g.turn {
+		if best == nil || p.inFlight < best.inFlight {
 			best = p
 		}
 	}
 	if best == nil {
 		return nil
 	}
-	g.turn++
+	g.last(best)
 	if mp.current != g {
-		mp.current = g
-		if mp.handler != "" {
-			mp.inits++
-		}
+		mp.current, mp.last = g, best
+		mp.initRequired = mp.handler != ""
+		mp.queueIO = mp.handler != ""
+		mp.inits = 0
 	}
 	return best
+}
+
+// last puts a path at the end of the turns, as each selector does with the one
+// that it gives and with one that comes back; drop takes it out.
+func (g *group) last(p *mpPath) {
+	g.drop(p)
+	g.turn = append(g.turn, p)
+}
+
+func (g *group) drop(p *mpPath) {
+	g.turn = slices.DeleteFunc(g.turn, func(o *mpPath) bool { return o == p })
 }
 
 // fail is fail_path, on an edge only.
@@ -123,33 +136,51 @@ func (mp *multipath) fail(p *mpPath) {
 	}
 	p.active = false
 	p.fails++
+	p.group.drop(p)
+	mp.usable--
+	if mp.last == p {
+		mp.last = nil
+	}
 	mp.news("PATH_FAILED", p)
 }
 
+// reinstate is reinstate_path.
 func (mp *multipath) reinstate(p *mpPath) {
 	if p.active {
 		return
 	}
 	p.active = true
+	mp.usable++
+	p.group.last(p)
 	mp.news("PATH_REINSTATED", p)
-	if mp.valid() == 1 {
+	switch {
+	case mp.usable == 1:
+		mp.last = nil
 		mp.kick()
+	case mp.handler != "" && mp.current == p.group:
+		mp.inProgress++
+		mp.activate(p, 0)
 	}
 }
 
 func (mp *multipath) news(what string, p *mpPath) {
-	if mp.m == nil || mp.m.live == nil || mp.m.live.multipaths()[0] != mp {
+	if !mp.isLive() {
 		return // a table that is not live has no listeners
 	}
-	mp.m.news(fmt.Sprintf("DM_ACTION=%s DM_PATH=%d:%d DM_NR_VALID_PATHS=%d", what, p.disk.Major, p.disk.Minor, mp.valid()))
+	mp.m.news(what, fmt.Sprintf("DM_PATH=%d:%d DM_NR_VALID_PATHS=%d", p.disk.Major, p.disk.Minor, mp.usable))
 }
 
-// kick sends what is queued on its way again.
+func (mp *multipath) isLive() bool {
+	live := mp.m.live.multipaths()
+	return len(live) > 0 && live[0] == mp
+}
+
+// kick sends what is queued on its way again, by the table that is live then.
 func (mp *multipath) kick() {
 	again := mp.queued
 	mp.queued = nil
 	for _, io := range again {
-		mp.route(io)
+		mp.m.submit(io)
 	}
 }
 
@@ -159,8 +190,24 @@ func (m *Map) message(c *ioctl) uint32 {
 	if len(b) < 9 {
 		return eINVAL
 	}
-	argv := strings.Fields(text(b[8:]))
-	if len(argv) == 0 || m.live == nil || native.Uint64(b) >= m.live.sectors() {
+	words, ok := ended(b[8:])
+	argv := strings.Fields(words)
+	if !ok || len(argv) == 0 {
+		return eINVAL
+	}
+	if strings.EqualFold(argv[0], "@cancel_deferred_remove") { // message_for_md
+		if len(argv) != 1 {
+			return eINVAL
+		}
+		m.deferred = false
+		m.fill(c)
+		return 0
+	}
+	if argv[0] == "@stats_list" && len(argv) == 1 { // dm_stats_message: there are none
+		m.fill(c)
+		return 0
+	}
+	if m.live == nil || native.Uint64(b) >= m.live.sectors() {
 		return eINVAL
 	}
 	mps := m.live.multipaths()
@@ -183,7 +230,7 @@ func (m *Map) tell(mp *multipath, argv []string) uint32 {
 		mp.queue = true
 		return 0
 	case len(argv) == 1 && strings.EqualFold(argv[0], "fail_if_no_path"):
-		mp.queue = false
+		mp.queue, mp.saved = false, false
 		mp.kick()
 		return 0
 	case len(argv) != 2:
@@ -196,24 +243,31 @@ func (m *Map) tell(mp *multipath, argv []string) uint32 {
 			return eINVAL
 		}
 		mp.steer(strings.ToLower(argv[0]), mp.groups[n-1])
-		m.news("")
+		m.news("", "")
 		return 0
 	case "fail_path", "reinstate_path":
-		for _, g := range mp.groups {
-			for _, p := range g.paths {
-				if fmt.Sprintf("%d:%d", p.disk.Major, p.disk.Minor) != argv[1] {
-					continue
-				}
-				if argv[0] == "fail_path" {
-					mp.fail(p)
-				} else {
-					mp.reinstate(p)
-				}
-				return 0
-			}
-		}
+		return m.tellPath(mp, strings.ToLower(argv[0]), argv[1])
 	}
 	return eINVAL
+}
+
+// tellPath finds the path as dm_get_device would, which opens what the table does
+// not hold (ENXIO: there is no such device), and then looks for it in the groups.
+func (m *Map) tellPath(mp *multipath, verb, dev string) uint32 {
+	u, errno := m.openFor(&dmTable{m: m, readOnly: m.live.readOnly}, dev)
+	if errno != 0 {
+		return errno
+	}
+	p := mp.path(u.disk)
+	if p == nil || u.mapped != nil || u.part != 0 {
+		return eINVAL
+	}
+	if verb == "fail_path" {
+		mp.fail(p)
+	} else {
+		mp.reinstate(p)
+	}
+	return 0
 }
 
 func (mp *multipath) steer(verb string, g *group) {
@@ -222,10 +276,10 @@ func (mp *multipath) steer(verb string, g *group) {
 		for _, o := range mp.groups {
 			o.bypassed = false
 		}
-		mp.current, mp.next = nil, g
-	case "disable_group", "enable_group":
+		mp.current, mp.last, mp.next = nil, nil, g
+	case "disable_group", "enable_group": // bypass_pg
 		g.bypassed = verb == "disable_group"
-		mp.current, mp.next = nil, nil
+		mp.current, mp.last = nil, nil
 	}
 }
 
@@ -252,7 +306,11 @@ func (mp *multipath) text(table bool) string {
 			put("%s ", s)
 		}
 	} else {
-		put("2 0 %d ", mp.inits)
+		queueIO := 0
+		if mp.queueIO {
+			queueIO = 1
+		}
+		put("2 %d %d ", queueIO, mp.inits)
 	}
 	if table && mp.handler != "" {
 		put("1 %s ", mp.handler)
@@ -300,7 +358,7 @@ func (mp *multipath) groupText(put func(string, ...any), g *group, table bool) {
 	for _, p := range g.paths {
 		put("%d:%d ", p.disk.Major, p.disk.Minor)
 		if table {
-			put("1 ")
+			put("%d ", p.repeats)
 			if tableArgs == 2 {
 				put("%d ", p.weight)
 			}

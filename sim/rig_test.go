@@ -80,7 +80,7 @@ func (r *rig) fail(format string, args ...any) {
 	for _, m := range r.w.maps {
 		r.Logf("%s (%s) suspended=%v open=%d queued=%d\n\t%s\n\t%s", m.name, m.uuid, m.suspended, m.open, m.Queued(), m.Table(), m.Status())
 	}
-	r.Fatalf("at %.3f s: "+format, append([]any{float64(r.w.now) / 1e9}, args...)...)
+	r.Fatalf("step %d at %.3f s: "+format, append([]any{r.d.steps, float64(r.w.now) / 1e9}, args...)...)
 }
 
 func (r *rig) mapNamed(name string) *Map {

@@ -2,35 +2,42 @@ package sim
 
 import (
 	"encoding/binary"
-	"encoding/hex"
-	"strings"
 
 	"pathkeeper/mpath"
 	"pathkeeper/scsi"
 )
 
-// sense is a key with its additional code and qualifier.
-type sense struct{ key, asc, ascq uint8 }
-
-// fixed is the fixed format (SPC-4 4.5.3).
-func (s sense) fixed() []byte {
-	b := make([]byte, 18)
-	b[0], b[2], b[7], b[12], b[13] = 0x70, s.key, 10, s.asc, s.ascq
-	return b
-}
-
 // SCSI is the world's scsi.Port.
 type SCSI struct{ w *World }
 
 const (
-	eNXIO  = 6
+	eINTR  = 4
 	eIO    = 5
+	eNXIO  = 6
 	eBUSY  = 16
 	eEXIST = 17
 	eNODEV = 19
 	eINVAL = 22
-	eROFS  = 30
 	eNOTTY = 25
+	eROFS  = 30
+
+	eOVERFLOW = 75
+)
+
+// Operation codes (SPC-4 table D.2, SBC-3 table 13).
+const (
+	opTestUnitReady = 0x00
+	opRequestSense  = 0x03
+	opInquiry       = 0x12
+	opReadCapacity  = 0x25
+	opRead10        = 0x28
+	opWrite10       = 0x2a
+	opRead16        = 0x88
+	opWrite16       = 0x8a
+	opServiceIn16   = 0x9e // READ CAPACITY(16)
+	opReportLUNs    = 0xa0
+	opMaintenanceIn = 0xa3 // REPORT TARGET PORT GROUPS
+	opMaintenance   = 0xa4 // SET TARGET PORT GROUPS
 )
 
 // Do implements scsi.Port.
@@ -38,89 +45,105 @@ func (p SCSI) Do(device string, r scsi.Request) scsi.Response {
 	d := p.w.Disk(device)
 	p.w.cost(50*mpath.Millisecond/1000, commandCost)
 	if d == nil {
-		return scsi.Response{Errno: eNXIO}
+		return scsi.Response{Errno: eNODEV}
 	}
 	if len(r.CDB) < 6 {
 		return scsi.Response{Errno: eINVAL}
 	}
-	if !d.online() || d.fault == NoConnect {
-		return scsi.Response{Host: scsi.HostNoConnect}
+	if resp, done := d.transport(r); done {
+		return resp
 	}
-	if d.fault == Hung {
-		p.w.cost(mpath.Span(r.TimeoutMS)*mpath.Millisecond, 0)
-		return scsi.Response{Host: scsi.HostTimeOut}
+	q := d.quirk(r.CDB)
+	if q != nil {
+		if resp, done := q.before(p.w, r); done {
+			return resp
+		}
 	}
-	const inquiry = 0x12
-	if r.CDB[0] != inquiry && len(d.ua) > 0 {
-		return check(d.attention())
+	resp := d.pass(r)
+	if q != nil {
+		resp = q.after(resp)
 	}
-	data, bad := d.command(r.CDB)
+	resp.Data = resp.Data[:min(len(resp.Data), int(r.InLen))]
+	return resp
+}
+
+// transport is what happens to a command on its way to the target. done: it does
+// not get there.
+func (d *Disk) transport(r scsi.Request) (resp scsi.Response, done bool) {
+	switch {
+	case d.gone || d.State == "offline": // scsi_device_state_check: DID_NO_CONNECT
+		return scsi.Response{Host: scsi.HostNoConnect}, true
+	case d.State == "transport-offline": // fc_remote_port_chkready, iscsi_session_chkready
+		return scsi.Response{Host: scsi.HostTransportFailFast}, true
+	case d.waits():
+		d.w.took = Forever
+		return resp, true
+	case d.fault == NoConnect || d.nexus.broken:
+		return scsi.Response{Host: scsi.HostNoConnect}, true
+	case d.fault == Disrupted:
+		return scsi.Response{Host: scsi.HostTransportDisrupted}, true
+	case d.fault == Hung:
+		d.w.cost(mpath.Span(r.TimeoutMS)*mpath.Millisecond, 0)
+		return scsi.Response{Host: scsi.HostTimeOut}, true
+	}
+	return resp, false
+}
+
+// pass carries a command out at the LUN, after the kernel has dealt with the
+// unit attentions before it that it does not hand on.
+func (d *Disk) pass(r scsi.Request) scsi.Response {
+	for len(d.ua) > 0 && r.CDB[0] != opInquiry && r.CDB[0] != opReportLUNs && r.CDB[0] != opRequestSense {
+		if s := d.attention(); !d.swallows(s) {
+			return check(s)
+		}
+	}
+	data, bad := d.command(r.CDB, r.Out)
 	if bad != nil {
 		return check(*bad)
 	}
-	return scsi.Response{Data: data[:min(len(data), int(r.InLen))]}
+	return scsi.Response{Data: data}
 }
 
 func check(s sense) scsi.Response {
 	return scsi.Response{Status: scsi.StatusCheckCondition, Sense: s.fixed()}
 }
 
-// attention takes the oldest unit attention, of which the kernel tells udevd
-// (drivers/scsi/scsi_error.c, scsi_report_sense).
-func (d *Disk) attention() sense {
-	s := d.ua[0]
-	d.ua = d.ua[1:]
-	text := ""
-	switch [2]uint8{s.asc, s.ascq} {
-	case [2]uint8{0x3f, 0x03}:
-		text = "SDEV_UA=INQUIRY_DATA_HAS_CHANGED"
-	case [2]uint8{0x3f, 0x0e}:
-		text = "SDEV_UA=REPORTED_LUNS_DATA_HAS_CHANGED"
-	case [2]uint8{0x2a, 0x06}:
-		text = "SDEV_UA=ASYMMETRIC_ACCESS_STATE_CHANGED"
-	case [2]uint8{0x2a, 0x09}:
-		text = "SDEV_UA=CAPACITY_DATA_HAS_CHANGED"
-	}
-	if s.asc == 0x29 {
-		text = "SDEV_UA=POWER_ON_RESET_OCCURRED"
-	}
-	if text != "" {
-		d.w.uevent(d.event("change", text))
-	}
-	return s
-}
-
-func (d *Disk) online() bool {
-	return !d.gone && d.State != "offline" && d.State != "transport-offline"
-}
-
 // command carries out one CDB at the LUN.
-func (d *Disk) command(cdb []byte) (data []byte, bad *sense) {
+func (d *Disk) command(cdb, out []byte) (data []byte, bad *sense) {
+	switch cdb[0] {
+	case opReportLUNs:
+		return d.reportLUNs(cdb)
+	case opRequestSense: // hands a unit attention over as data (SPC-4 6.39)
+		s := sense{}
+		if len(d.ua) > 0 {
+			s = d.attention()
+		}
+		return s.fixed(), nil
+	}
 	if d.lun == nil {
-		if cdb[0] == 0x12 { // no unit here: qualifier 3, type 1Fh (SPC-4 6.6.2)
+		if cdb[0] == opInquiry { // no unit here: qualifier 3, type 1Fh (SPC-4 6.6.2)
 			b := make([]byte, 36)
 			b[0] = 0x7f
 			return b, nil
 		}
 		return nil, &sense{0x5, 0x25, 0x00}
 	}
-	switch cdb[0] {
-	case 0x12:
+	service := cdb[1] & 0x1f
+	switch {
+	case cdb[0] == opInquiry:
 		return d.inquire(cdb)
-	case 0xa3:
-		if cdb[1]&0x1f == 0x0a && len(cdb) == 12 {
-			return d.portGroups(cdb)
-		}
-	case 0x00:
+	case cdb[0] == opMaintenanceIn && service == 0x0a && len(cdb) == 12:
+		return d.portGroups(cdb)
+	case cdb[0] == opMaintenance && service == 0x0a && len(cdb) == 12:
+		return nil, d.lun.setGroups(d, out)
+	case cdb[0] == opTestUnitReady:
 		return nil, d.notReady()
-	case 0x28, 0x88:
+	case cdb[0] == opRead10 || cdb[0] == opRead16:
 		return d.read(cdb)
-	case 0x25:
+	case cdb[0] == opReadCapacity:
 		return d.capacity(8)
-	case 0x9e:
-		if cdb[1]&0x1f == 0x10 {
-			return d.capacity(32)
-		}
+	case cdb[0] == opServiceIn16 && service == 0x10:
+		return d.capacity(32)
 	}
 	return nil, &sense{0x5, 0x20, 0x00}
 }
@@ -130,7 +153,7 @@ func (d *Disk) notReady() *sense {
 	switch d.access() {
 	case Standby:
 		return &sense{0x2, 0x04, 0x0b}
-	case Unavailable:
+	case Unavailable, Offline:
 		return &sense{0x2, 0x04, 0x0c}
 	case Transitioning:
 		return &sense{0x2, 0x04, 0x0a}
@@ -140,20 +163,42 @@ func (d *Disk) notReady() *sense {
 
 func (d *Disk) inquire(cdb []byte) ([]byte, *sense) {
 	n := int(binary.BigEndian.Uint16(cdb[3:]))
-	var b []byte
-	switch {
-	case cdb[1]&1 == 0 && cdb[2] == 0:
-		b = d.lun.inquiry()
-	case cdb[1]&1 == 1 && cdb[2] == 0x00:
-		b = d.lun.vpd00()
-	case cdb[1]&1 == 1 && cdb[2] == 0x80:
-		b = d.lun.vpd80()
-	case cdb[1]&1 == 1 && cdb[2] == 0x83:
-		b = d.lun.vpd83(d)
-	default:
+	b, ok := d.lun.inquiry(), cdb[2] == 0
+	if cdb[1]&1 == 1 {
+		b, ok = d.lun.vpd(d, cdb[2])
+	}
+	if !ok {
 		return nil, &sense{0x5, 0x24, 0x00}
 	}
 	return b[:min(n, len(b))], nil
+}
+
+// reportLUNs answers REPORT LUNS with what the target shows to this host (SPC-4
+// 6.33). It takes REPORTED LUNS DATA HAS CHANGED away from every disk of the
+// nexus.
+func (d *Disk) reportLUNs(cdb []byte) ([]byte, *sense) {
+	if len(cdb) != 12 {
+		return nil, &sense{0x5, 0x24, 0x00}
+	}
+	b := make([]byte, 8)
+	binary.BigEndian.PutUint32(b, uint32(8*len(d.nexus.units)))
+	for _, u := range d.nexus.units {
+		b = binary.BigEndian.AppendUint64(b, scsiLUN(u.number))
+	}
+	for _, o := range d.nexus.disks() {
+		o.forgetAttention(0x3f, 0x0e)
+	}
+	n := int(binary.BigEndian.Uint32(cdb[6:]))
+	return b[:min(n, len(b))], nil
+}
+
+// scsiLUN is int_to_scsilun for numbers below 2^14: peripheral addressing below
+// 256, else flat space (SAM-5 4.7.7).
+func scsiLUN(number uint64) uint64 {
+	if number > 0xff {
+		number |= 0x4000
+	}
+	return number << 48
 }
 
 // portGroups answers REPORT TARGET PORT GROUPS (SPC-4 6.37).
@@ -181,9 +226,9 @@ func (d *Disk) read(cdb []byte) ([]byte, *sense) {
 	var lba uint64
 	var n uint32
 	switch {
-	case cdb[0] == 0x28 && len(cdb) == 10:
+	case cdb[0] == opRead10 && len(cdb) == 10:
 		lba, n = uint64(binary.BigEndian.Uint32(cdb[2:])), uint32(binary.BigEndian.Uint16(cdb[7:]))
-	case cdb[0] == 0x88 && len(cdb) == 16:
+	case cdb[0] == opRead16 && len(cdb) == 16:
 		lba, n = binary.BigEndian.Uint64(cdb[2:]), binary.BigEndian.Uint32(cdb[10:])
 	default:
 		return nil, &sense{0x5, 0x24, 0x00}
@@ -201,9 +246,10 @@ func (d *Disk) read(cdb []byte) ([]byte, *sense) {
 	return b, nil
 }
 
-// capacity answers READ CAPACITY(10) and (16) (SBC-3 5.12, 5.13).
+// capacity answers READ CAPACITY(10) and (16) (SBC-3 5.12, 5.13), also in
+// standby, as LIO does.
 func (d *Disk) capacity(n int) ([]byte, *sense) {
-	if bad := d.notReady(); bad != nil {
+	if bad := d.notReady(); bad != nil && d.access() != Standby {
 		return nil, bad
 	}
 	b := make([]byte, n)
@@ -216,58 +262,4 @@ func (d *Disk) capacity(n int) ([]byte, *sense) {
 	binary.BigEndian.PutUint64(b, last)
 	binary.BigEndian.PutUint32(b[8:], 512)
 	return b, nil
-}
-
-func padded(s string, n int) string {
-	return (s + strings.Repeat(" ", n))[:n]
-}
-
-// inquiry is the standard INQUIRY data (SPC-4 6.6.2).
-func (l *LUN) inquiry() []byte {
-	b := make([]byte, 36)
-	b[2], b[3], b[4], b[5] = 0x06, 0x02, 31, l.TPGS<<4
-	copy(b[8:], padded(l.Vendor, 8)+padded(l.Product, 16)+padded("0001", 4))
-	return b
-}
-
-func page(code byte, body []byte) []byte {
-	return append([]byte{0, code, byte(len(body) >> 8), byte(len(body))}, body...)
-}
-
-func (l *LUN) vpd00() []byte { return page(0x00, []byte{0x00, 0x80, 0x83}) }
-
-func (l *LUN) vpd80() []byte {
-	if l.Vendor == "ATA" {
-		return page(0x80, []byte(padded(l.Serial, 20)))
-	}
-	return page(0x80, []byte(l.Serial))
-}
-
-// vpd83 has the LUN's NAA designator, and of the port that is asked its relative
-// number and its group (SPC-4 7.8.6); behind libata what ata_scsiop_inq_83 writes.
-func (l *LUN) vpd83(d *Disk) []byte {
-	var b []byte
-	add := func(codeSet, kind byte, id []byte) { b = append(append(b, codeSet, kind, 0, byte(len(id))), id...) }
-	if l.Vendor == "ATA" {
-		add(0x02, 0x00, []byte(padded(l.Serial, 20)))
-		add(0x02, 0x01, []byte("ATA     "+padded(l.Product, 40)+padded(l.Serial, 20)))
-		if l.NAA != "" {
-			add(0x01, 0x03, l.naa())
-		}
-		return page(0x83, b)
-	}
-	add(0x01, 0x03, l.naa())
-	add(0x01, 0x14, []byte{0, 0, byte(d.Port >> 8), byte(d.Port)})
-	if l.TPGS != 0 {
-		add(0x01, 0x15, []byte{0, 0, byte(d.TPG >> 8), byte(d.TPG)})
-	}
-	return page(0x83, b)
-}
-
-func (l *LUN) naa() []byte {
-	b, err := hex.DecodeString(l.NAA)
-	if err != nil {
-		panic("sim: NAA of " + l.Name + ": " + err.Error())
-	}
-	return b
 }

@@ -1,7 +1,6 @@
 package sim
 
 import (
-	"bytes"
 	"fmt"
 	"os"
 	"strings"
@@ -9,23 +8,6 @@ import (
 
 	"pathkeeper/mpath"
 )
-
-func TestStory(t *testing.T) {
-	var b bytes.Buffer
-	if err := Story(&b); err != nil {
-		t.Fatalf("%v\n%s", err, b.String())
-	}
-	for _, want := range []string{"voting1", "ocr1", "mysql1", "0 errors, 0 wrong blocks", "leads to another LUN"} {
-		if !strings.Contains(b.String(), want) {
-			t.Errorf("nothing of %q in\n%s", want, b.String())
-		}
-	}
-	var again bytes.Buffer
-	if err := Story(&again); err != nil || again.String() != b.String() {
-		t.Errorf("told otherwise the second time: %v", err)
-	}
-	t.Log(b.String())
-}
 
 // The published RAC host: both of its files and its bindings, unchanged.
 func TestOracleRAC(t *testing.T) {

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -8,8 +9,11 @@ import (
 
 // dmTable is what one TABLE_LOAD brought.
 type dmTable struct {
+	m        *Map
 	targets  []*target
 	readOnly bool
+	disks    []*Disk // that it holds, each once
+	maps     []*Map  // likewise
 }
 
 // target is one line of a table; mp is set for the multipath target.
@@ -18,8 +22,35 @@ type target struct {
 	kind          string
 	mp            *multipath
 	// Of a linear target.
-	disk   *Disk
+	under  under
 	offset uint64
+}
+
+// under is a block device below a table: a disk, a partition of one, a map.
+type under struct {
+	disk    *Disk
+	part    uint32 // 0: the whole disk
+	start   uint64 // of the partition
+	sectors uint64
+	mapped  *Map
+}
+
+func (u under) String() string {
+	if u.mapped != nil {
+		return utoa(dmMajor) + ":" + utoa(u.mapped.minor)
+	}
+	return utoa(u.disk.Major) + ":" + utoa(u.disk.Minor+u.part)
+}
+
+// size is how large the device is now.
+func (u under) size() uint64 {
+	switch {
+	case u.mapped != nil:
+		return u.mapped.live.sectors()
+	case u.part == 0:
+		return u.disk.Sectors
+	}
+	return u.sectors
 }
 
 func (t *dmTable) sectors() uint64 {
@@ -32,19 +63,52 @@ func (t *dmTable) sectors() uint64 {
 
 func (t *dmTable) isReadOnly() bool { return t != nil && t.readOnly }
 
-func (t *dmTable) uses(d *Disk) bool {
-	if t == nil {
-		return false
-	}
-	for _, x := range t.targets {
-		if x.disk == d && d != nil {
-			return true
+func (t *dmTable) uses(d *Disk) bool { return t != nil && d != nil && slices.Contains(t.disks, d) }
+
+func (t *dmTable) hold(u under) {
+	if u.mapped != nil {
+		if !slices.Contains(t.maps, u.mapped) {
+			t.maps = append(t.maps, u.mapped)
 		}
-		if x.mp != nil && x.mp.path(d) != nil {
-			return true
+		return
+	}
+	if !slices.Contains(t.disks, u.disk) {
+		t.disks = append(t.disks, u.disk)
+	}
+}
+
+// setTables exchanges the tables of a map: what a new one needs is held, what
+// none needs any more is let go.
+func (m *Map) setTables(live, inactive *dmTable) {
+	was := []*dmTable{m.live, m.inactive}
+	m.live, m.inactive = live, inactive
+	for _, t := range []*dmTable{live, inactive} {
+		if t != nil && !slices.Contains(was, t) {
+			for _, d := range t.disks {
+				d.tables = append(d.tables, t)
+			}
+			for _, o := range t.maps {
+				o.users = append(o.users, t)
+			}
 		}
 	}
-	return false
+	released := false
+	for _, t := range was {
+		if t == nil || t == live || t == inactive {
+			continue
+		}
+		released = true
+		for _, d := range t.disks {
+			d.tables = slices.DeleteFunc(d.tables, func(o *dmTable) bool { return o == t })
+		}
+		for _, o := range t.maps {
+			o.users = slices.DeleteFunc(o.users, func(o *dmTable) bool { return o == t })
+			o.lastClose()
+		}
+	}
+	if released {
+		m.w.sweep()
+	}
 }
 
 func (t *dmTable) multipaths() []*multipath {
@@ -60,6 +124,36 @@ func (t *dmTable) multipaths() []*multipath {
 	return out
 }
 
+// queueMode is the type of the queue that the targets need; it cannot change
+// after the first load (dm-table.c dm_table_determine_type).
+func (t *dmTable) queueMode() string {
+	if len(t.multipaths()) > 0 {
+		return "request"
+	}
+	return "bio"
+}
+
+// fits says whether each device is as large as its target needs
+// (device_area_is_invalid), by the sizes of now.
+func (t *dmTable) fits() bool {
+	for _, x := range t.targets {
+		if x.kind == "linear" && x.under.size() < x.offset+x.length {
+			return false
+		}
+		if x.mp == nil {
+			continue
+		}
+		for _, g := range x.mp.groups {
+			for _, p := range g.paths {
+				if p.disk.Sectors < x.length {
+					return false
+				}
+			}
+		}
+	}
+	return true
+}
+
 // immutable is the kind of the target that a live table may only be exchanged
 // for one of the same kind (DM_TARGET_IMMUTABLE).
 func (t *dmTable) immutable() string {
@@ -73,8 +167,8 @@ func (x *target) text(table bool) string {
 	switch {
 	case x.mp != nil:
 		return x.mp.text(table)
-	case x.disk != nil && table:
-		return utoa(x.disk.Major) + ":" + utoa(x.disk.Minor) + " " + strconv.FormatUint(x.offset, 10)
+	case x.kind == "linear" && table:
+		return x.under.String() + " " + strconv.FormatUint(x.offset, 10)
 	}
 	return ""
 }
@@ -86,7 +180,7 @@ func (m *Map) parseLoad(c *ioctl) (*dmTable, uint32) {
 	if n == 0 {
 		return nil, eINVAL
 	}
-	t := &dmTable{readOnly: c.flags&fReadOnly != 0}
+	t := &dmTable{m: m, readOnly: c.flags&fReadOnly != 0}
 	rest := c.payload()
 	var at uint64
 	for range n {
@@ -120,16 +214,9 @@ func (m *Map) construct(t *dmTable, x *target, args []string) uint32 {
 	case "multipath":
 		return m.constructMultipath(t, x, &words{list: args})
 	case "linear":
-		if len(args) != 2 {
-			return eINVAL
-		}
-		d, errno := m.openFor(t, args[0])
-		if errno != 0 {
-			return errno
-		}
-		x.disk = d
-		x.offset, _ = strconv.ParseUint(args[1], 10, 64)
-		if d.Sectors < x.offset+x.length {
+		return m.constructLinear(t, x, args)
+	case "error", "zero":
+		if len(args) > 0 {
 			return eINVAL
 		}
 		return 0
@@ -137,28 +224,89 @@ func (m *Map) construct(t *dmTable, x *target, args []string) uint32 {
 	return eINVAL
 }
 
-// openFor is dm_get_device: an exclusive open on behalf of device-mapper, which
-// maps share among themselves and with nobody else.
-func (m *Map) openFor(t *dmTable, dev string) (*Disk, uint32) {
-	for _, d := range m.w.everyDisk() {
-		if utoa(d.Major)+":"+utoa(d.Minor) != dev {
-			continue
-		}
-		switch {
-		case (m.live.uses(d) || m.inactive.uses(d)) && (t.readOnly || !m.live.isReadOnly()):
-			return d, 0 // open already: find_table_device
-		case d.gone:
-			return nil, eNODEV
-		case !d.online():
-			return nil, eNXIO
-		case m.w.inUse(d):
-			return nil, eBUSY
-		case !t.readOnly && d.lun != nil && d.lun.ReadOnly:
-			return nil, eROFS
-		}
-		return d, 0
+func (m *Map) constructLinear(t *dmTable, x *target, args []string) uint32 {
+	if len(args) != 2 {
+		return eINVAL
 	}
-	return nil, eNODEV
+	offset, err := strconv.ParseUint(args[1], 10, 64)
+	if err != nil {
+		return eINVAL
+	}
+	u, errno := m.openFor(t, args[0])
+	if errno != 0 {
+		return errno
+	}
+	x.under, x.offset = u, offset
+	return 0
+}
+
+// openFor is dm_get_device: an exclusive open on behalf of device-mapper, which
+// maps share among themselves and with nobody else (dm.c open_table_device). What
+// the map's tables have open already is not opened again, whatever became of it
+// (find_table_device).
+func (m *Map) openFor(t *dmTable, dev string) (under, uint32) {
+	var n devt
+	if _, err := fmt.Sscanf(dev, "%d:%d", &n.major, &n.minor); err != nil {
+		return under{}, eNODEV
+	}
+	if n.major > 1<<12-1 || n.minor > 1<<20-1 {
+		return under{}, eOVERFLOW
+	}
+	if n.major == dmMajor {
+		return m.openMap(t, n.minor)
+	}
+	d := m.w.index.numbers[n]
+	u := under{disk: d}
+	if d == nil {
+		if u = m.w.partNumbered(n); u.disk == nil {
+			return under{}, eNXIO
+		}
+		d = u.disk
+	} else {
+		u.sectors = d.Sectors
+	}
+	switch {
+	case t.uses(d), (m.live.uses(d) || m.inactive.uses(d)) && (t.readOnly || !m.live.isReadOnly()):
+	case d.gone: // del_gendisk: nothing opens it any more
+		return under{}, eNXIO
+	case !d.online():
+		return under{}, eNXIO
+	case m.w.inUse(d):
+		return under{}, eBUSY
+	case !t.readOnly && d.ReadOnly: // sd_open
+		return under{}, eROFS
+	}
+	t.hold(u)
+	return u, 0
+}
+
+func (m *Map) openMap(t *dmTable, minor uint32) (under, uint32) {
+	o := m.w.index.mapMinors[minor]
+	switch {
+	case o == nil || !o.registered:
+		return under{}, eNXIO
+	case o == m:
+		return under{}, eINVAL // a table on itself
+	case m.w.mountedMap(o):
+		return under{}, eBUSY
+	}
+	u := under{mapped: o, sectors: o.live.sectors()}
+	t.hold(u)
+	return u, 0
+}
+
+// partNumbered finds a partition by its device number.
+func (w *World) partNumbered(n devt) under {
+	d := w.index.numbers[devt{n.major, n.minor &^ (sdMinors - 1)}]
+	if d == nil || d.gone {
+		return under{}
+	}
+	for _, p := range d.Parts {
+		if d.Minor+p.Number == n.minor {
+			return under{disk: d, part: p.Number, start: p.Start, sectors: p.Sectors}
+		}
+	}
+	return under{}
 }
 
 // words are a target's arguments, shifted one by one (dm-table.c, dm_arg_set).
@@ -198,102 +346,4 @@ func (a *words) group(most int) []string {
 	out := a.list[:n]
 	a.list = a.list[n:]
 	return out
-}
-
-// constructMultipath is multipath_ctr: every path becomes active.
-func (m *Map) constructMultipath(t *dmTable, x *target, a *words) uint32 {
-	mp := &multipath{m: m, delay: -1}
-	x.mp = mp
-	features := a.group(8)
-	if a.bad || !mp.parseFeatures(&words{list: features}) {
-		return eINVAL
-	}
-	if handler := a.group(1024); len(handler) > 0 {
-		if !slices.Contains(m.w.Handlers, handler[0]) {
-			return eINVAL
-		}
-		mp.handler = handler[0]
-	}
-	groups, first := a.number(0, 1024), a.number(0, 1024)
-	if a.bad || (groups == 0) != (first == 0) {
-		return eINVAL
-	}
-	for len(a.list) > 0 {
-		g, errno := m.constructGroup(t, a)
-		if errno != 0 {
-			return errno
-		}
-		mp.groups = append(mp.groups, g)
-		for _, p := range g.paths {
-			if p.disk.Sectors < x.length {
-				return eINVAL // device_area_is_invalid
-			}
-			if mp.handler == "alua" && p.disk.lun != nil && p.disk.lun.TPGS == 0 {
-				return eINVAL
-			}
-		}
-	}
-	if len(mp.groups) != groups || first > groups {
-		return eINVAL
-	}
-	if first > 0 {
-		mp.next = mp.groups[first-1]
-	}
-	return 0
-}
-
-func (mp *multipath) parseFeatures(a *words) bool {
-	for len(a.list) > 0 && !a.bad {
-		switch a.shift() {
-		case "queue_if_no_path":
-			mp.queue = true
-		case "retain_attached_hw_handler":
-			mp.retain = true
-		case "pg_init_retries":
-			mp.retries = a.number(1, 50)
-		case "pg_init_delay_msecs":
-			mp.delay = a.number(0, 60000)
-		case "queue_mode":
-			if m := a.shift(); m != "rq" && m != "mq" {
-				return false
-			}
-		default:
-			return false
-		}
-	}
-	return !a.bad
-}
-
-func (m *Map) constructGroup(t *dmTable, a *words) (*group, uint32) {
-	g := &group{selector: a.shift()}
-	if a.bad || !slices.Contains(m.w.Selectors, g.selector) {
-		return nil, eINVAL
-	}
-	a.group(1024)
-	n, args := a.number(1, 1024), a.number(0, 1024)
-	most := map[string]int{"service-time": 2, "queue-length": 1, "round-robin": 1}[g.selector]
-	if a.bad || args > most {
-		return nil, eINVAL
-	}
-	for range n {
-		if len(a.list) < 1+args {
-			return nil, eINVAL
-		}
-		d, errno := m.openFor(t, a.shift())
-		if errno != 0 {
-			return nil, errno
-		}
-		p := &mpPath{group: g, disk: d, active: true, weight: 1}
-		if args > 0 {
-			a.number(0, 1<<31-1) // repeat count: the kernel goes on with 1
-		}
-		if args > 1 {
-			p.weight = a.number(0, 100)
-		}
-		if a.bad {
-			return nil, eINVAL
-		}
-		g.paths = append(g.paths, p)
-	}
-	return g, 0
 }

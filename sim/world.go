@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"strings"
 
 	"pathkeeper/mpath"
@@ -26,13 +27,20 @@ type World struct {
 	dead  []*Disk // deleted disks that somebody still holds open
 	holds []hold  // what blockio.Port holds
 
+	index  index
+	hosts  []*HBA // by number
+	arrays []*Array
+
 	diskseq uint64
+	seqnum  uint64 // of uevents
 	holdID  uint64
 	mounts  []mount
 	swaps   []string // kernel names
 
 	// Files are the state files.
 	Files *Files
+	// Udev is udevd.
+	Udev *Udevd
 	// Kernel says which selectors and handlers there are.
 	Selectors, Handlers []string
 
@@ -45,20 +53,14 @@ type World struct {
 
 	took mpath.Span // what the call that runs costs
 
+	autoALUA bool     // scsi_dh_alua was there before the disks were found
+	waiting  bool     // some I/O is parked
+	thawed   []func() // who has calls that do not come back
+
+	sysfsFaults []*SysfsFault
+
 	uevents []func(Uevent) // who listens
 	dmNews  []func()       // who polls device-mapper
-}
-
-// Uevent is what the kernel tells of a device.
-type Uevent struct {
-	Action  string // "add", "change", "remove"
-	Name    string // kernel name of the block device
-	Major   uint32
-	Minor   uint32
-	Diskseq uint64
-	Text    string // further properties, "SDEV_UA=..." or "DM_ACTION=PATH_FAILED"
-	// Flags are the udev flags of a device-mapper event (upper half of DM_COOKIE).
-	Flags uint16
 }
 
 // Stray is a write that reached a stranger.
@@ -80,8 +82,9 @@ type mount struct {
 }
 
 type hold struct {
-	id   uint64
-	disk *Disk
+	id     uint64
+	disk   *Disk
+	mapped *Map
 }
 
 // New makes an empty world. Everything that is left to chance comes from seed.
@@ -91,8 +94,10 @@ func New(seed uint64) *World {
 		Selectors: []string{"round-robin", "queue-length", "service-time"},
 		Handlers:  []string{"alua", "emc", "hp_sw", "rdac"},
 	}
+	w.index, w.autoALUA = newIndex(), true
 	w.now = mpath.Instant(100 * mpath.Second)
 	w.Files = &Files{w: w}
+	w.Udev = newUdevd(w)
 	return w
 }
 
@@ -124,13 +129,6 @@ func (w *World) between(least, most mpath.Span) mpath.Span {
 	return least + mpath.Span(w.rand.Int64N(int64(most-least)))
 }
 
-// uevent tells the listeners.
-func (w *World) uevent(e Uevent) {
-	for _, f := range w.uevents {
-		f(e)
-	}
-}
-
 func (w *World) dmEvent() {
 	for _, f := range w.dmNews {
 		f()
@@ -138,23 +136,19 @@ func (w *World) dmEvent() {
 }
 
 // Disk finds a disk by its kernel name, nil if the kernel shows none.
-func (w *World) Disk(name string) *Disk {
-	for _, d := range w.disks {
-		if d.Name == name {
-			return d
-		}
-	}
-	return nil
-}
+func (w *World) Disk(name string) *Disk { return w.index.names[name] }
 
 // Map finds a device-mapper device by its name, nil if there is none.
-func (w *World) Map(name string) *Map {
-	for _, m := range w.maps {
-		if m.name == name {
-			return m
-		}
+func (w *World) Map(name string) *Map { return w.index.mapNames[name] }
+
+// mapByNode finds a map by its kernel name, nil if there is none.
+func (w *World) mapByNode(name string) *Map {
+	n, ok := strings.CutPrefix(name, "dm-")
+	minor, err := strconv.ParseUint(n, 10, 20)
+	if !ok || err != nil {
+		return nil
 	}
-	return nil
+	return w.index.mapMinors[uint32(minor)]
 }
 
 // Maps gives the names of all device-mapper devices, sorted.
@@ -167,12 +161,27 @@ func (w *World) Maps() []string {
 	return out
 }
 
-// Mount mounts a disk or partition, as far as others can see.
-func (w *World) Mount(name, point string) { w.mounts = append(w.mounts, mount{name, point}) }
+// Mount mounts a disk, partition or map, as far as others can see.
+func (w *World) Mount(name, point string) {
+	w.mounts = append(w.mounts, mount{name, point})
+	if m := w.mapByNode(name); m != nil {
+		m.Open()
+	}
+}
 
 // Unmount ends Mount.
 func (w *World) Unmount(name string) {
+	was := len(w.mounts)
 	w.mounts = slices.DeleteFunc(w.mounts, func(m mount) bool { return m.name == name })
+	if m := w.mapByNode(name); m != nil {
+		for range was - len(w.mounts) {
+			m.Close()
+		}
+	}
+}
+
+func (w *World) mountedMap(m *Map) bool {
+	return slices.ContainsFunc(w.mounts, func(o mount) bool { return o.name == m.kernelName() })
 }
 
 // Swap switches swapping on a disk or partition on.
@@ -180,22 +189,15 @@ func (w *World) Swap(name string) { w.swaps = append(w.swaps, name) }
 
 // numbers finds the device number of a disk, partition or map.
 func (w *World) numbers(name string) (major, minor uint32, ok bool) {
-	for _, d := range w.disks {
+	if d := w.Disk(strings.TrimRight(name, "0123456789")); d != nil {
 		if d.Name == name {
 			return d.Major, d.Minor, true
 		}
-		if n, ok := strings.CutPrefix(name, d.Name); ok {
-			for _, p := range d.Parts {
-				if fmt.Sprint(p.Number) == n {
-					return d.Major, d.Minor + p.Number, true
-				}
-			}
-		}
+		p, ok := d.part(name)
+		return d.Major, d.Minor + p.Number, ok
 	}
-	for _, m := range w.maps {
-		if m.kernelName() == name {
-			return dmMajor, m.minor, true
-		}
+	if m := w.mapByNode(name); m != nil {
+		return dmMajor, m.minor, true
 	}
 	return 0, 0, false
 }
@@ -205,26 +207,37 @@ func (w *World) inUse(d *Disk) bool {
 	mine := func(name string) bool {
 		return name == d.Name || strings.HasPrefix(name, d.Name) && strings.Trim(name[len(d.Name):], "0123456789") == ""
 	}
-	return d.Exclusive ||
+	return d.Exclusive || len(d.holders) > 0 ||
 		slices.ContainsFunc(w.mounts, func(m mount) bool { return mine(m.name) }) ||
 		slices.ContainsFunc(w.swaps, mine)
 }
 
-// holders gives the maps that have a disk in a table, live or loaded.
-func (w *World) holders(d *Disk) []*Map {
+// holders gives the maps that have a disk in a table, live or loaded, by minor
+// number.
+func (w *World) holders(d *Disk) []*Map { return owners(d.tables) }
+
+func owners(tables []*dmTable) []*Map {
 	var out []*Map
-	for _, m := range w.maps {
-		if m.live.uses(d) || m.inactive.uses(d) {
-			out = append(out, m)
+	for _, t := range tables {
+		if !slices.Contains(out, t.m) {
+			out = append(out, t.m)
 		}
 	}
+	slices.SortFunc(out, func(a, b *Map) int { return int(a.minor) - int(b.minor) })
 	return out
 }
+
+// everyDisk gives the disks of the kernel and the deleted ones still held.
+func (w *World) everyDisk() []*Disk { return append(slices.Clone(w.disks), w.dead...) }
 
 // sweep forgets deleted disks that nobody holds any more: their names and
 // numbers are free from then on.
 func (w *World) sweep() {
 	w.dead = slices.DeleteFunc(w.dead, func(d *Disk) bool {
-		return len(w.holders(d)) == 0 && !slices.ContainsFunc(w.holds, func(h hold) bool { return h.disk == d })
+		free := len(d.tables) == 0 && len(d.parked) == 0 && !slices.ContainsFunc(w.holds, func(h hold) bool { return h.disk == d })
+		if free {
+			w.index.forget(d)
+		}
+		return free
 	})
 }

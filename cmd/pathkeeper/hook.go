@@ -45,7 +45,26 @@ nothing and exits 1: what was known of the device before stays.`,
 	return c
 }
 
-// host says where the hook finds what it goes by.
+// hookHost is where the hook finds what it goes by: this host, or a simulated one.
+type hookHost interface {
+	openTree() (tree sysfs.Tree, end func(), err error)
+	loadConfig() (policy.Config, error)
+	places() engine.Files
+	stateFile(name string) ([]byte, error)
+	stateList(dir string) ([]string, error)
+	udevRecord(name string) ([]byte, error)
+	mountinfo() ([]byte, error)
+	swapList() ([]byte, error)
+	// noDaemon says why nobody will build maps, "" if somebody will.
+	noDaemon() string
+	// number gives the number of a user or group.
+	number(text string, group bool) (string, bool)
+	// activePaths counts the paths that the kernel calls active, rules.Unknown if
+	// it does not say.
+	activePaths(uuid string) int
+}
+
+// host is this one, or a test's.
 type host struct {
 	sys, udev, dev string
 	root           string // of the state files
@@ -75,8 +94,57 @@ func systemHost() host {
 	}
 }
 
+func (h host) openTree() (sysfs.Tree, func(), error) {
+	tree, err := sysfs.OpenRoot(h.sys)
+	if err != nil {
+		return nil, nil, err
+	}
+	return tree, func() { _ = tree.Close() }, nil
+}
+
+func (h host) loadConfig() (policy.Config, error) {
+	cfg, _, err := configs.Load(h.config)
+	return cfg, err
+}
+
+func (h host) places() engine.Files { return h.engine }
+
+func (h host) stateFile(name string) ([]byte, error) { return statefile.NewDisk(h.root).Read(name) }
+
+func (h host) stateList(dir string) ([]string, error) { return statefile.NewDisk(h.root).List(dir) }
+
+func (h host) udevRecord(name string) ([]byte, error) {
+	return os.ReadFile(filepath.Join(h.udev, name))
+}
+
+func (h host) mountinfo() ([]byte, error) { return os.ReadFile(h.mounts) }
+
+func (h host) swapList() ([]byte, error) { return os.ReadFile(h.swaps) }
+
+func (h host) number(text string, group bool) (string, bool) { return h.lookup(text, group) }
+
+func (h host) activePaths(uuid string) int { return h.active(uuid) }
+
+// noDaemon: somebody builds maps if the daemon runs, or systemd starts it.
+func (h host) noDaemon() string {
+	if c, err := net.DialTimeout("unix", h.socket, time.Second); err == nil {
+		c.Close()
+		return ""
+	} else if !errors.Is(err, errRefused) && !errors.Is(err, fs.ErrNotExist) {
+		return "" // somebody is there, and too busy to answer
+	}
+	for _, pattern := range h.enabled {
+		if links, _ := filepath.Glob(pattern); len(links) > 0 {
+			return ""
+		}
+	}
+	return nobodyBuilds
+}
+
+const nobodyBuilds = "the daemon does not run and is not enabled (`systemctl enable --now pathkeeper`)"
+
 // hookMain answers one event.
-func hookMain(h host, environ []string, std streams) int {
+func hookMain(h hookHost, environ []string, std streams) int {
 	properties, err := hook(h, readEnvironment(environ))
 	if err != nil {
 		return report(std, "pathkeeper udev hook", err)
@@ -100,7 +168,7 @@ func readEnvironment(environ []string) uevent.Props {
 	return props
 }
 
-func hook(h host, env uevent.Props) ([]rules.KV, error) {
+func hook(h hookHost, env uevent.Props) ([]rules.KV, error) {
 	name := env.Value("DEVPATH")
 	if name == "" {
 		name = strings.ReplaceAll(strings.TrimPrefix(env.Value("DEVNAME"), "/dev/"), "/", "!")
@@ -109,16 +177,16 @@ func hook(h host, env uevent.Props) ([]rules.KV, error) {
 	if name == "" {
 		return nil, usageError{"neither DEVPATH nor DEVNAME is set: this is called by udev's rules"}
 	}
-	tree, err := sysfs.OpenRoot(h.sys)
+	tree, end, err := h.openTree()
 	if err != nil {
 		return nil, err
 	}
-	defer tree.Close()
+	defer end()
 	disk, err := sysfs.ReadDisk(tree, name)
 	if err != nil {
 		return nil, err
 	}
-	cfg, _, err := configs.Load(h.config)
+	cfg, err := h.loadConfig()
 	if err != nil {
 		return nil, err
 	}
@@ -147,26 +215,26 @@ type stateFiles struct {
 
 // readState reads the state files; one that cannot be read counts as empty, as it
 // does for the daemon.
-func readState(h host) stateFiles {
-	disk := statefile.NewDisk(h.root)
+func readState(h hookHost) stateFiles {
+	files := h.places()
 	read := func(name string) []byte {
-		b, err := disk.Read(name)
+		b, err := h.stateFile(name)
 		if err != nil {
 			return nil
 		}
 		return b
 	}
 	var s stateFiles
-	bindings, _ := statefile.ParseBindings(read(h.engine.Bindings))
+	bindings, _ := statefile.ParseBindings(read(files.Bindings))
 	for _, b := range bindings.Lines() {
 		s.policy.Bindings = append(s.policy.Bindings, policy.Binding{Alias: b.Alias, WWID: b.WWID})
 	}
-	old, _ := statefile.ParseOldIDs(read(h.engine.OldIDs))
+	old, _ := statefile.ParseOldIDs(read(files.OldIDs))
 	for _, o := range old.All() {
 		s.policy.OldIDs = append(s.policy.OldIDs, policy.OldID{Old: o.Old, Canonical: o.Canonical})
 	}
-	s.wwids, _ = statefile.ParseWWIDs(read(h.engine.WWIDs))
-	names, _ := disk.List(h.engine.FailedDir)
+	s.wwids, _ = statefile.ParseWWIDs(read(files.WWIDs))
+	names, _ := h.stateList(files.FailedDir)
 	for _, n := range names {
 		s.failed = append(s.failed, statefile.FailedWWID(n))
 	}
@@ -175,8 +243,8 @@ func readState(h host) stateFiles {
 
 // decider has everything that a decision of the hook depends on.
 type decider struct {
-	host  host
-	tree  *sysfs.Root
+	host  hookHost
+	tree  sysfs.Tree
 	rules *policy.Compiled
 	state stateFiles
 }
@@ -194,7 +262,7 @@ func (d *decider) path(disk sysfs.Disk, env uevent.Props) policy.Decision {
 	}
 	id := identify(disk, rec)
 	facts.TPGS = id.TPGS != 0
-	facts.NoDaemon = noDaemon(d.host)
+	facts.NoDaemon = d.host.noDaemon()
 	for _, i := range id.IDs {
 		facts.InWWIDs = facts.InWWIDs || d.state.wwids.Has(i.Value)
 		facts.Failed = facts.Failed || slices.Contains(d.state.failed, i.Value)
@@ -222,7 +290,7 @@ func identify(disk sysfs.Disk, rec uevent.Record) scsi.Identity {
 // event's rules have found up to now.
 func (d *decider) record(disk sysfs.Disk, env uevent.Props) uevent.Record {
 	var rec uevent.Record
-	b, err := os.ReadFile(filepath.Join(d.host.udev, uevent.RecordName(disk.Major, disk.Minor)))
+	b, err := d.host.udevRecord(uevent.RecordName(disk.Major, disk.Minor))
 	if err == nil {
 		if r, err := uevent.ParseRecord(b); err == nil {
 			rec = r
@@ -237,15 +305,15 @@ func (d *decider) record(disk sysfs.Disk, env uevent.Props) uevent.Record {
 	return rec
 }
 
-func readUse(h host) (mounts []sysfs.Mount, swaps []sysfs.Swap, problem string) {
-	b, err := os.ReadFile(h.mounts)
+func readUse(h hookHost) (mounts []sysfs.Mount, swaps []sysfs.Swap, problem string) {
+	b, err := h.mountinfo()
 	if err == nil {
 		mounts, err = sysfs.ParseMountinfo(b)
 	}
 	if err != nil {
 		return nil, nil, "the mounts cannot be read, so it may be in use"
 	}
-	b, err = os.ReadFile(h.swaps)
+	b, err = h.swapList()
 	if err == nil {
 		swaps, err = sysfs.ParseSwaps(b)
 	}
@@ -253,23 +321,6 @@ func readUse(h host) (mounts []sysfs.Mount, swaps []sysfs.Swap, problem string) 
 		return mounts, nil, "the swaps cannot be read, so it may be in use"
 	}
 	return mounts, swaps, ""
-}
-
-// noDaemon says why nobody will build maps, "" if somebody will: the daemon runs,
-// or systemd starts it.
-func noDaemon(h host) string {
-	if c, err := net.DialTimeout("unix", h.socket, time.Second); err == nil {
-		c.Close()
-		return ""
-	} else if !errors.Is(err, errRefused) && !errors.Is(err, fs.ErrNotExist) {
-		return "" // somebody is there, and too busy to answer
-	}
-	for _, pattern := range h.enabled {
-		if links, _ := filepath.Glob(pattern); len(links) > 0 {
-			return ""
-		}
-	}
-	return "the daemon does not run and is not enabled (`systemctl enable --now pathkeeper`)"
 }
 
 // mapExists looks for a map of the LUN under any of its ids.

@@ -33,14 +33,14 @@ func (d *decider) mapFacts(disk sysfs.Disk, env uevent.Props) rules.MapFacts {
 	}
 	isMap := strings.HasPrefix(f.UUID, "mpath-")
 	if isMap && f.ValidPaths == rules.Unknown && !f.NoPaths && !f.Suspended {
-		f.ActivePaths = d.host.active(f.UUID)
+		f.ActivePaths = d.host.activePaths(f.UUID)
 	}
 	s := d.mapSettings(disk)
 	if s.UID.V != "" {
-		f.UID, _ = d.host.lookup(s.UID.V, false)
+		f.UID, _ = d.host.number(s.UID.V, false)
 	}
 	if s.GID.V != "" {
-		f.GID, _ = d.host.lookup(s.GID.V, true)
+		f.GID, _ = d.host.number(s.GID.V, true)
 	}
 	f.Mode = s.Mode.V
 	return f
@@ -102,6 +102,11 @@ func activePaths(uuid string) int {
 		return rules.Unknown
 	}
 	defer c.Close()
+	return countActive(c, uuid)
+}
+
+// countActive asks a kernel.
+func countActive(port dmmap.Port, uuid string) int {
 	u, err := table.ParseUUID(uuid)
 	if err != nil {
 		return rules.Unknown
@@ -110,7 +115,7 @@ func activePaths(uuid string) int {
 	if err != nil {
 		return rules.Unknown
 	}
-	out, errno := c.Ioctl(call.Cmd, call.Buf)
+	out, errno := port.Ioctl(call.Cmd, call.Buf)
 	if errno != 0 {
 		return rules.Unknown
 	}

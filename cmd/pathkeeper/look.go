@@ -11,6 +11,8 @@ import (
 	"pathkeeper/server"
 )
 
+const notRunning = "the daemon is not running: this is what sysfs and device-mapper say"
+
 // look gets the snapshot of the daemon, or without one makes the same from sysfs
 // and device-mapper. checks asks the paths, where nobody has done so. talk takes
 // what the user should know about what is shown.
@@ -28,7 +30,7 @@ func look(ctx context.Context, at places, checks bool, talk func(string)) (mpath
 	case !errors.Is(err, server.ErrNotRunning):
 		return s, err
 	}
-	talk("the daemon is not running: this is what sysfs and device-mapper say")
+	talk(notRunning)
 	return daemon.Observe(ctx, daemon.ObserveOptions{
 		Options: daemon.Options{ConfigFile: at.configFile, ConfigDir: at.configDir, Version: version},
 		Checks:  checks,

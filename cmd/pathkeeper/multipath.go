@@ -87,7 +87,9 @@ func parseMultipath(args []string) (o multipathOptions, err error) {
 }
 
 // multipathMain answers `multipath -l` and `-ll`. Exit 0 or 1, as there.
-func multipathMain(args []string, std streams) int {
+func multipathMain(args []string, std streams) int { return multipathOn(thisMachine{}, args, std) }
+
+func multipathOn(m machine, args []string, std streams) int {
 	o, err := parseMultipath(args)
 	switch {
 	case err != nil:
@@ -106,7 +108,7 @@ func multipathMain(args []string, std streams) int {
 	at := places{socket: server.SocketPath, configFile: "/etc/multipath.conf", configDir: "/etc/multipath/conf.d"}
 	checks := o.lists > 1
 	quiet := func(string) {} // programs read both streams of multipath -ll
-	s, err := look(context.Background(), at, checks, quiet)
+	s, err := m.snapshot(context.Background(), at, checks, quiet)
 	if err != nil {
 		report(std, "multipath", err)
 		return exitError

@@ -19,6 +19,7 @@ done. Called as multipath (-ll, -l) or scsi_id it answers as they do.`
 
 // places are the flags that say where things are.
 type places struct {
+	on         machine
 	socket     string
 	configFile string
 	configDir  string
@@ -34,7 +35,23 @@ func nativeMain(args []string, std streams) int {
 }
 
 func newRoot(std streams) *cobra.Command {
-	at := &places{}
+	root, at := bareRoot(thisMachine{}, std)
+	root.AddCommand(daemonCommand(at), showCommand(at, std), scsiIDCommand(at, std), udevCommand(std), reloadCommand(at, std), simCommand(std),
+		replayCommand(std), historyCommand(at, std), recordCommand(std), versionCommand(std))
+	root.AddCommand(operatorCommands(at, std)...)
+	return root
+}
+
+// newRootOn has the commands that work on any machine.
+func newRootOn(m machine, std streams) *cobra.Command {
+	root, at := bareRoot(m, std)
+	root.AddCommand(showCommand(at, std), scsiIDCommand(at, std), reloadCommand(at, std), versionCommand(std))
+	root.AddCommand(operatorCommands(at, std)...)
+	return root
+}
+
+func bareRoot(m machine, std streams) (*cobra.Command, *places) {
+	at := &places{on: m}
 	root := &cobra.Command{
 		Use: "pathkeeper", Short: "Multipath maps with stable names", Long: rootHelp,
 		SilenceErrors: true, SilenceUsage: true, Args: cobra.ArbitraryArgs, RunE: subcommand,
@@ -49,9 +66,8 @@ func newRoot(std streams) *cobra.Command {
 	f.StringVar(&at.socket, "socket", server.SocketPath, "the daemon's API")
 	f.StringVar(&at.configFile, "config", "/etc/multipath.conf", "configuration file")
 	f.StringVar(&at.configDir, "config-dir", "/etc/multipath/conf.d", "directory of further configuration files")
-	root.AddCommand(daemonCommand(at), showCommand(at, std), scsiIDCommand(std), udevCommand(std), reloadCommand(at, std), simCommand(std), versionCommand(std))
 	root.SetHelpCommand(&cobra.Command{Use: "no-help", Hidden: true})
-	return root
+	return root, at
 }
 
 // subcommand is what a command does that only has commands below it: nothing.

@@ -24,7 +24,8 @@ import (
 // fakeDaemon answers at a socket with one map and two disks.
 type fakeDaemon struct {
 	server.Hub
-	refuse string
+	refuse   string
+	commands []mpath.Command
 }
 
 func (f *fakeDaemon) Snapshot() mpath.Snapshot {
@@ -61,6 +62,62 @@ func (f *fakeDaemon) Reload(context.Context) (server.ReloadResult, error) {
 		return server.ReloadResult{}, errors.New(f.refuse)
 	}
 	return server.ReloadResult{Warnings: []string{"/etc/multipath.conf:3:2: selector is path_selector today"}}, nil
+}
+
+func (f *fakeDaemon) Command(_ context.Context, c mpath.Command) (mpath.Reply, error) {
+	f.commands = append(f.commands, c)
+	if f.refuse != "" {
+		return mpath.Reply{Code: mpath.ReplyRefused, Text: f.refuse}, nil
+	}
+	return mpath.Reply{OK: true, Code: mpath.ReplyDone, Text: c.Path + c.Map + ": well"}, nil
+}
+
+// Each command line becomes one command; what the core says is the answer.
+func TestOperatorCommands(t *testing.T) {
+	for line, want := range map[string]mpath.Command{
+		"path fail sda":                {Kind: mpath.CommandFailPath, Path: "sda"},
+		"path reinstate 8:0":           {Kind: mpath.CommandReinstatePath, Path: "8:0"},
+		"path add sda":                 {Kind: mpath.CommandAddPath, Path: "sda"},
+		"path remove sda":              {Kind: mpath.CommandRemovePath, Path: "sda"},
+		"map add ocr1":                 {Kind: mpath.CommandAddMap, Map: "ocr1"},
+		"map remove ocr1":              {Kind: mpath.CommandRemoveMap, Map: "ocr1"},
+		"map remove --deferred ocr1":   {Kind: mpath.CommandRemoveMap, Map: "ocr1", Arg: "deferred"},
+		"map remove-unused":            {Kind: mpath.CommandRemoveUnused},
+		"map resize ocr1":              {Kind: mpath.CommandResizeMap, Map: "ocr1"},
+		"map resize ocr1 --force":      {Kind: mpath.CommandResizeMap, Map: "ocr1", Force: true},
+		"map reload ocr1":              {Kind: mpath.CommandReloadMap, Map: "ocr1"},
+		"map rename ocr1":              {Kind: mpath.CommandRenameMap, Map: "ocr1"},
+		"map suspend ocr1":             {Kind: mpath.CommandSuspendMap, Map: "ocr1"},
+		"map resume ocr1":              {Kind: mpath.CommandResumeMap, Map: "ocr1"},
+		"map switch ocr1 2":            {Kind: mpath.CommandSwitchGroup, Map: "ocr1", Arg: "2"},
+		"map disable-queueing ocr1":    {Kind: mpath.CommandDisableQueueing, Map: "ocr1"},
+		"map restore-queueing --all":   {Kind: mpath.CommandRestoreQueueing},
+		"map reset-counts --all":       {Kind: mpath.CommandResetStats},
+		"map restore-queueing":         {},
+		"map restore-queueing a --all": {},
+		"map switch ocr1":              {},
+		"path fail":                    {},
+		"path explode sda":             {},
+	} {
+		f := &fakeDaemon{}
+		out, talk, code := runNative(append([]string{"--socket", startFake(t, f)}, strings.Fields(line)...)...)
+		if want == (mpath.Command{}) {
+			if code != exitUsage || len(f.commands) > 0 || talk == "" {
+				t.Errorf("%s: exit %d, %q, %v", line, code, talk, f.commands)
+			}
+			continue
+		}
+		if code != exitDone || out != "" || !strings.Contains(talk, "well") || len(f.commands) != 1 || f.commands[0] != want {
+			t.Errorf("%s: exit %d, %q, %v", line, code, talk, f.commands)
+		}
+	}
+	f := &fakeDaemon{refuse: "ocr1: open 1 times"}
+	if _, talk, code := runNative("--socket", startFake(t, f), "map", "remove", "ocr1"); code != exitError || !strings.Contains(talk, "open 1 times") {
+		t.Errorf("refused: %d %q", code, talk)
+	}
+	if _, talk, code := runNative("--socket", "/nonexistent/s", "map", "remove", "ocr1"); code != exitError || !strings.Contains(talk, "not running") {
+		t.Errorf("no daemon: %d %q", code, talk)
+	}
 }
 
 func startFake(t *testing.T, f *fakeDaemon) string {

@@ -18,7 +18,7 @@ it, adopted ones too. A configuration with an error is refused, with file, line
 and column, and the one in force stays. Waits until it is done. Needs root.`,
 		Args: takes(0, 0, ""),
 		RunE: func(c *cobra.Command, _ []string) error {
-			r, err := server.NewClient(at.socket).Reload(c.Context())
+			r, err := at.on.reload(c.Context(), *at)
 			switch {
 			case errors.Is(err, server.ErrNotRunning):
 				return fmt.Errorf("%w; it reads its configuration when it starts: `systemctl start pathkeeper`", err)

@@ -8,7 +8,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"pathkeeper/scsi"
-	"pathkeeper/scsi/sgio"
 	"pathkeeper/show"
 )
 
@@ -22,7 +21,7 @@ const (
 	scsiIDPageBytes = 0xfffc
 )
 
-func scsiIDCommand(std streams) *cobra.Command {
+func scsiIDCommand(at *places, std streams) *cobra.Command {
 	var export, all bool
 	page := ""
 	c := &cobra.Command{
@@ -37,7 +36,7 @@ scsi_id --export prints, -p the id that scsi_id takes from one page. Needs root.
 			if err != nil {
 				return err
 			}
-			raw, err := readIDs(sgio.NewDevice("/dev"), args[0])
+			raw, err := readIDs(at.on.scsi(), args[0])
 			if err != nil {
 				return err
 			}

@@ -6,7 +6,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"pathkeeper/blockio"
 	"pathkeeper/mpath"
 	"pathkeeper/show"
 )
@@ -61,7 +60,7 @@ func viewCommand(at *places, std streams, c *cobra.Command, v view) *cobra.Comma
 	asJSON := false
 	c.Args = takes(0, 1, "at most one map or path")
 	c.RunE = func(c *cobra.Command, args []string) error {
-		s, err := look(c.Context(), *at, true, func(text string) { fmt.Fprintln(std.err, "pathkeeper: "+show.Safe(text)) })
+		s, err := at.on.snapshot(c.Context(), *at, true, func(text string) { fmt.Fprintln(std.err, "pathkeeper: "+show.Safe(text)) })
 		if err != nil {
 			return err
 		}
@@ -72,7 +71,7 @@ func viewCommand(at *places, std streams, c *cobra.Command, v view) *cobra.Comma
 			}
 			s = one
 		}
-		nodes := nodesOf(s, blockio.New("/dev"))
+		nodes := nodesOf(s, at.on.nodes())
 		if asJSON {
 			section := v.section
 			if v.sections != nil {

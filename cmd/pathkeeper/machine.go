@@ -1,0 +1,89 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"pathkeeper/blockio"
+	"pathkeeper/mpath"
+	"pathkeeper/scsi"
+	"pathkeeper/scsi/sgio"
+	"pathkeeper/server"
+	"pathkeeper/sim"
+)
+
+// machine is the host that a command works on: this one, or a simulated one.
+type machine interface {
+	// snapshot gets what the daemon knows, or without one what the kernel says.
+	snapshot(ctx context.Context, at places, checks bool, talk func(string)) (mpath.Snapshot, error)
+	reload(ctx context.Context, at places) (server.ReloadResult, error)
+	command(ctx context.Context, at places, c mpath.Command) (mpath.Reply, error)
+	nodes() blockio.NodePort
+	scsi() scsi.Port
+}
+
+// thisMachine is where the command runs.
+type thisMachine struct{}
+
+func (thisMachine) snapshot(ctx context.Context, at places, checks bool, talk func(string)) (mpath.Snapshot, error) {
+	return look(ctx, at, checks, talk)
+}
+
+func (thisMachine) reload(ctx context.Context, at places) (server.ReloadResult, error) {
+	return server.NewClient(at.socket).Reload(ctx)
+}
+
+func (thisMachine) command(ctx context.Context, at places, c mpath.Command) (mpath.Reply, error) {
+	return server.NewClient(at.socket).Command(ctx, c)
+}
+
+func (thisMachine) nodes() blockio.NodePort { return blockio.New("/dev") }
+
+func (thisMachine) scsi() scsi.Port { return sgio.NewDevice("/dev") }
+
+// simMachine is a host of the simulator.
+type simMachine struct{ s *sim.Session }
+
+func (m simMachine) snapshot(_ context.Context, _ places, checks bool, talk func(string)) (mpath.Snapshot, error) {
+	s, running, err := m.s.Snapshot(checks)
+	if err == nil && !running {
+		talk(notRunning)
+	}
+	return s, err
+}
+
+func (m simMachine) reload(context.Context, places) (server.ReloadResult, error) {
+	warnings, running, err := m.s.Reload()
+	if !running {
+		err = server.ErrNotRunning
+	}
+	return server.ReloadResult{Warnings: warnings}, err
+}
+
+func (m simMachine) command(_ context.Context, _ places, c mpath.Command) (mpath.Reply, error) {
+	r, running, err := m.s.Command(c)
+	if !running {
+		err = server.ErrNotRunning
+	}
+	return r, err
+}
+
+func (m simMachine) nodes() blockio.NodePort { return m.s.Nodes() }
+
+func (m simMachine) scsi() scsi.Port { return m.s.SCSI() }
+
+// onSimulated runs one of the commands that make sense on a simulated host. It is
+// sim's Program.
+func onSimulated(s *sim.Session, argv []string, std streams) int {
+	m := simMachine{s}
+	switch argv[0] {
+	case "multipath":
+		return multipathOn(m, argv[1:], std)
+	case "pathkeeper":
+		root := newRootOn(m, std)
+		root.SetArgs(argv[1:])
+		return report(std, "pathkeeper", root.ExecuteContext(context.Background()))
+	}
+	fmt.Fprintf(std.err, "%s: the simulated host has no such program; it has pathkeeper, multipath and dmsetup\n", argv[0])
+	return exitError
+}

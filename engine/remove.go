@@ -1,0 +1,73 @@
+package engine
+
+import (
+	"fmt"
+
+	"pathkeeper/dmmap"
+	"pathkeeper/dmmap/table"
+	"pathkeeper/mpath"
+)
+
+// removeMap removes a map's partition maps, then the map. Nothing is removed if a
+// partition is in use, unless the removal is deferred: then each goes at its last
+// close.
+func (e *Engine) removeMap(a mpath.RemoveMap) Step {
+	c, err := startChange(a.Seq, a.WWID, a.Name)
+	if err != nil {
+		return done(mpath.ActionDone{Seq: a.Seq, Errno: mpath.ErrnoInvalid, Detail: err.Error()})
+	}
+	var parts []table.UUID
+	for _, s := range a.Partitions {
+		u, err := table.ParseUUID(s)
+		if err != nil {
+			return done(mpath.ActionDone{Seq: a.Seq, Errno: mpath.ErrnoInvalid, Detail: err.Error()})
+		}
+		parts = append(parts, u)
+	}
+	return c.unused(parts, a.Deferred, func() Step { return c.removeAll(parts, a.Deferred) })
+}
+
+// unused sees that no partition map is open.
+func (c *changing) unused(parts []table.UUID, deferred bool, then func() Step) Step {
+	if len(parts) == 0 || deferred {
+		return then()
+	}
+	return query(dmmap.QueryInfo{Map: dmmap.ByUUID(parts[0])}, dmmap.DecodeInfo, func(i dmmap.Info, r Answer, bad string) Step {
+		if bad == "" && i.OpenCount > 0 {
+			return c.fail(mpath.ErrnoBusy, fmt.Sprintf("its partition %s is open %d times", i.Name, i.OpenCount))
+		}
+		if bad != "" && errnoOf(r.Errno) != mpath.ErrnoGone {
+			return c.fail(errnoOf(r.Errno), bad)
+		}
+		return c.unused(parts[1:], deferred, then)
+	})
+}
+
+func (c *changing) removeAll(parts []table.UUID, deferred bool) Step {
+	remove := dmmap.Remove{Map: c.ref(), Udev: dmmap.MapUdev(false, false, true), Deferred: deferred}
+	if len(parts) > 0 {
+		remove.Map = dmmap.ByUUID(parts[0])
+	}
+	return query(remove, dmmap.DecodeInfo, func(i dmmap.Info, r Answer, bad string) Step {
+		gone := len(parts) > 0 && errnoOf(r.Errno) == mpath.ErrnoGone
+		switch {
+		case bad != "" && !gone:
+			return c.fail(errnoOf(r.Errno), bad)
+		case len(parts) > 0:
+			return c.removeAll(parts[1:], deferred)
+		case i.DeferredRemove: // it is open
+			return c.succeed()
+		}
+		return done(mpath.ActionDone{Seq: c.seq})
+	})
+}
+
+// suspendMap suspends a map for an operator. Nothing is flushed: queued I/O stays
+// queued.
+func (e *Engine) suspendMap(a mpath.SuspendMap) Step {
+	c, err := startChange(a.Seq, a.WWID, a.Name)
+	if err != nil {
+		return done(mpath.ActionDone{Seq: a.Seq, Errno: mpath.ErrnoInvalid, Detail: err.Error()})
+	}
+	return dm(dmmap.Suspend{Map: c.ref()}, c.end)
+}

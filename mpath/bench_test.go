@@ -1,0 +1,567 @@
+package mpath
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"pathkeeper/dmmap/table"
+	"pathkeeper/pathcheck"
+	"pathkeeper/policy"
+	"pathkeeper/scsi"
+)
+
+// bench is a core on a table: it answers every action as a script says, and writes
+// down what the core asked for and when. It has no chance and no kernel; what a
+// kernel does is the business of sim.
+type bench struct {
+	mc    *Machine
+	now   Instant
+	wake  Instant
+	order int
+	later []answer // by time, then order
+	out   strings.Builder
+
+	disks []*benchDisk
+	maps  []*benchMap // by WWID
+	other []MapRef
+
+	refuse  map[string]Errno // actions by their first word, the next one
+	always  map[string]bool  // or all of them
+	changed []FoundPath      // what the next load finds out
+	held    map[string]bool  // answers that do not come: by the first word, or by first two
+	kept    []answer
+	echo    map[string]Span // answers that come twice
+	dead    bool            // the core did not come to rest
+	state   StateLoaded
+	minor   uint32
+	seq     uint64
+	broken  []Broken
+}
+
+type answer struct {
+	at    Instant
+	order int
+	words string
+	ev    Event
+}
+
+type benchDisk struct {
+	name          string
+	dev           table.DevNum
+	diskseq       uint64
+	lun, was      string
+	verdict       pathcheck.Verdict
+	prio, tpg     int
+	prioBad       bool
+	tpgs          uint8
+	size          uint64
+	ro, unsure    bool
+	devState      string
+	serial, node  string
+	hctl          string
+	inUse, oldID  string
+	protocol, bad string
+	gone, says    bool
+	moving        bool
+}
+
+type benchMap struct {
+	t Truth
+}
+
+// latency is what every answer takes.
+const latency = 10 * Millisecond
+
+func newBench() *bench {
+	return &bench{mc: New(), now: Instant(100 * Second), refuse: map[string]Errno{}, always: map[string]bool{}, held: map[string]bool{}, echo: map[string]Span{}}
+}
+
+func (b *bench) say(format string, args ...any) {
+	fmt.Fprintf(&b.out, "\t%8.2f %s\n", float64(b.now-Instant(100*Second))/1e9, fmt.Sprintf(format, args...))
+}
+
+// step gives the core one event and plans the answers to what it asks for.
+func (b *bench) step(ev Event) {
+	acts, wake := b.mc.Step(b.now, ev)
+	b.wake = wake
+	b.broken = append(b.broken, b.mc.CheckActions(acts)...)
+	for _, a := range acts {
+		words := actionWords(a)
+		if words != "" {
+			b.say("%s", words)
+		}
+		b.order++
+		x := answer{b.now.After(latency), b.order, words, nil}
+		first, _, _ := strings.Cut(words, " ")
+		second := strings.Join(strings.Fields(words)[:min(2, len(strings.Fields(words)))], " ")
+		if b.held[first] || b.held[second] {
+			x.ev = b.answerTo(a, first)
+			if x.ev != nil {
+				b.kept = append(b.kept, x)
+			}
+			continue
+		}
+		if x.ev = b.answerTo(a, first); x.ev != nil {
+			b.later = append(b.later, x)
+			if s := b.echo[first]; s != 0 {
+				x.at = x.at.After(s)
+				b.later = append(b.later, x)
+			}
+		}
+	}
+}
+
+// How many steps between two commands of a script, and at one moment, are too many.
+const (
+	restless       = 2000
+	restlessAtOnce = 200
+)
+
+// run lets the time pass: answers and wakes come when they are due.
+func (b *bench) run(s Span) {
+	until := b.now.After(s)
+	atOnce, last := 0, b.now // steps without any time between them
+	for n := 0; !b.dead; n++ {
+		if atOnce++; b.now > last {
+			atOnce, last = 0, b.now
+		}
+		if b.dead = n > restless || atOnce > restlessAtOnce; b.dead {
+			b.broken = append(b.broken, Broken{Law: "the core comes to rest", Detail: fmt.Sprintf("%d steps, %d of them at once", n, atOnce)})
+			return
+		}
+		slices.SortStableFunc(b.later, func(x, y answer) int {
+			if x.at != y.at {
+				return int(x.at - y.at)
+			}
+			return x.order - y.order
+		})
+		next := b.wake
+		if len(b.later) > 0 && b.later[0].at <= next {
+			next = b.later[0].at
+		}
+		if next > until {
+			break
+		}
+		b.now = max(b.now, next)
+		if len(b.later) > 0 && b.later[0].at <= b.now {
+			x := b.later[0]
+			b.later = b.later[1:]
+			b.step(x.ev)
+			continue
+		}
+		b.step(Wake{})
+	}
+	b.now = until
+}
+
+func (b *bench) disk(name string) *benchDisk {
+	for _, d := range b.disks {
+		if d.name == name && !d.gone {
+			return d
+		}
+	}
+	return nil
+}
+
+func (b *bench) mapOf(wwid string) *benchMap {
+	for _, m := range b.maps {
+		if m.t.UUID == "mpath-"+wwid {
+			return m
+		}
+	}
+	return nil
+}
+
+func (b *bench) named(name string) *benchMap {
+	for _, m := range b.maps {
+		if m.t.Name == name {
+			return m
+		}
+	}
+	return nil
+}
+
+// answerTo carries an action out, on what the script has set up, and gives its
+// answer; nil: it has none.
+func (b *bench) answerTo(a Action, first string) Event {
+	errno := b.refuse[first]
+	if !b.always[first] {
+		delete(b.refuse, first)
+	}
+	switch a := a.(type) {
+	case Scan:
+		s := Scanned{Seq: a.Seq}
+		if errno != 0 {
+			s.Bad = "reading /sys/block: " + errno.String()
+			return s
+		}
+		for _, d := range b.disks {
+			if !d.gone {
+				s.Disks = append(s.Disks, Disk{Name: d.name, Dev: d.dev, Diskseq: d.diskseq})
+			}
+		}
+		return s
+	case ListMaps:
+		l := MapsListed{Seq: a.Seq, Maps: slices.Clone(b.other)}
+		if errno != 0 {
+			return MapsListed{Seq: a.Seq, Bad: "listing: " + errno.String()}
+		}
+		for _, m := range b.maps {
+			l.Maps = append(l.Maps, MapRef{Name: m.t.Name, UUID: m.t.UUID, Dev: m.t.Dev, EventNr: m.t.EventNr})
+		}
+		return l
+	case Identify:
+		return b.identify(a)
+	case ReadMap:
+		m := b.mapOf(strings.TrimPrefix(a.UUID, "mpath-"))
+		switch {
+		case m == nil:
+			return MapRead{Seq: a.Seq, UUID: a.UUID, Errno: ErrnoGone, Detail: "no such map"}
+		case errno != 0:
+			return MapRead{Seq: a.Seq, UUID: a.UUID, Errno: errno, Detail: "reading: " + errno.String()}
+		}
+		return MapRead{Seq: a.Seq, UUID: a.UUID, Truth: m.t}
+	case StartCheck:
+		return b.check(a)
+	case ReadSizes:
+		s := SizesRead{Seq: a.Seq}
+		for _, r := range a.Paths {
+			z := PathSize{ID: r.ID, Bad: "it is gone"}
+			if d := b.disk(r.Name); d != nil {
+				z = PathSize{ID: r.ID, Sectors: table.Sectors(d.size), Bad: d.bad}
+			}
+			s.Sizes = append(s.Sizes, z)
+		}
+		return s
+	case Note, Reply:
+		return nil
+	}
+	return b.change(a, errno)
+}
+
+// change carries out what changes something.
+func (b *bench) change(a Action, errno Errno) Event {
+	seq, wwid, do := b.effect(a)
+	e := ActionDone{Seq: seq, Errno: errno}
+	m := b.mapOf(wwid)
+	switch {
+	case errno != 0:
+	case wwid != "" && m == nil:
+		if _, ok := a.(CreateMap); !ok {
+			e.Errno = ErrnoGone
+			break
+		}
+		fallthrough
+	default:
+		e.Errno = do(m)
+		m = b.mapOf(wwid)
+		if m != nil {
+			m.t.EventNr++
+		}
+	}
+	if _, ok := a.(LoadMap); ok && errno == ErrnoChanged {
+		e.Changed, b.changed = b.changed, nil
+	}
+	if e.Errno != 0 {
+		e.Detail = "the kernel says " + e.Errno.String()
+	}
+	if m != nil {
+		e.HasTruth, e.Truth = true, m.t
+	}
+	return e
+}
+
+// effect is what an action does to the bench's kernel. wwid is "" where it is about
+// no map.
+func (b *bench) effect(a Action) (seq uint64, wwid string, do func(*benchMap) Errno) {
+	nothing := func(*benchMap) Errno { return 0 }
+	switch a := a.(type) {
+	case CreateMap:
+		return a.Seq, a.WWID, func(m *benchMap) Errno {
+			if m != nil {
+				return ErrnoExists
+			}
+			b.minor++
+			m = &benchMap{t: Truth{Name: a.Name, UUID: "mpath-" + a.WWID, Dev: table.DevNum{Major: 253, Minor: b.minor}, Size: a.Size, Target: "multipath", ReadOnly: a.ReadOnly}}
+			b.maps = append(b.maps, m)
+			m.load(a.Table, a.Fail)
+			return 0
+		}
+	case LoadMap:
+		return a.Seq, a.WWID, func(m *benchMap) Errno {
+			m.t.ReadOnly, m.t.Suspended = a.ReadOnly, false
+			m.load(a.Table, a.Fail)
+			return 0
+		}
+	case ResizeMap:
+		return a.Seq, a.WWID, func(m *benchMap) Errno {
+			m.t.Size = a.Size
+			m.load(a.Table, nil)
+			return 0
+		}
+	case ResumeMap:
+		return a.Seq, a.WWID, func(m *benchMap) Errno { m.t.Suspended = false; return 0 }
+	case SuspendMap:
+		return a.Seq, a.WWID, func(m *benchMap) Errno { m.t.Suspended = true; return 0 }
+	case RenameMap:
+		return a.Seq, a.WWID, func(m *benchMap) Errno { m.t.Name = a.To; return 0 }
+	case RemoveMap:
+		return a.Seq, a.WWID, func(m *benchMap) Errno {
+			if m.t.Open > 0 && !a.Deferred {
+				return ErrnoBusy
+			}
+			if m.t.Open > 0 {
+				m.t.Deferred = true
+				return 0
+			}
+			b.maps = slices.DeleteFunc(b.maps, func(o *benchMap) bool { return o == m })
+			return 0
+		}
+	case Message:
+		return a.Seq, a.WWID, func(m *benchMap) Errno { return m.message(a.Text) }
+	case SaveNames:
+		return a.Seq, "", nothing
+	case SaveWWIDs:
+		return a.Seq, "", nothing
+	case MarkFailed:
+		return a.Seq, "", nothing
+	case ForgetLoad:
+		return a.Seq, "", nothing
+	case SaveDeadlines:
+		return a.Seq, "", nothing
+	case Trigger:
+		return a.Seq, "", nothing
+	case SetOwner:
+		return a.Seq, "", nothing
+	}
+	return 0, "", nothing
+}
+
+func (b *bench) identify(a Identify) Event {
+	d := b.disk(a.Name)
+	switch {
+	case d == nil:
+		return PathUnreadable{Seq: a.Seq, Name: a.Name, Gone: true}
+	case d.bad != "":
+		return PathUnreadable{Seq: a.Seq, Name: a.Name, Why: d.bad}
+	}
+	e := PathSeen{
+		Seq: a.Seq, ID: PathID{Dev: d.dev, Diskseq: d.diskseq}, Name: d.name, SG: "sg-" + d.name, HCTL: d.hctl, HostNo: 7, Identity: d.identity(d.lun), Fresh: !d.unsure,
+		Facts:    policy.Facts{Devnode: d.name, DevType: "disk", Protocol: d.protocol, HasUdev: true, Properties: []string{"ID_SERIAL", "ID_WWN"}, Size: d.size, ReadOnly: d.ro, InUse: d.inUse},
+		DevState: d.devState, TimeoutS: 30, Node: d.node,
+	}
+	for _, m := range b.maps {
+		if slices.Contains(m.t.Table.Devs(), d.dev) {
+			e.Facts.MemberOf = m.t.UUID
+		}
+	}
+	if d.unsure {
+		e.Identity = d.identity(d.was)
+	}
+	return e
+}
+
+func (d *benchDisk) identity(lun string) scsi.Identity {
+	id := scsi.Identity{WWID: lun, Vendor: "BENCH", Model: "ARRAY", Serial: d.serial, TPGS: d.tpgs, PortGroup: -1, RelPort: -1, IDs: []scsi.ID{{Value: lun, Kind: scsi.IDWWID}}}
+	if d.oldID != "" {
+		id.IDs = append(id.IDs, scsi.ID{Value: d.oldID, Kind: scsi.IDWWID})
+	}
+	if lun == "" {
+		id.Problem, id.IDs = "no answer", nil
+	}
+	return id
+}
+
+func (b *bench) check(a StartCheck) Event {
+	d := b.disk(a.Name)
+	c := CheckDone{Seq: a.Seq, Path: a.Path, DevState: "running"}
+	if d == nil {
+		c.Verdict = pathcheck.Verdict{State: pathcheck.StateDown, Message: "no such device"}
+		return c
+	}
+	c.DevState, c.Verdict = d.devState, d.verdict
+	if !c.Verdict.State.Usable() && !(d.says && a.Identify) || c.Verdict.Inconclusive {
+		return c
+	}
+	if a.Identify {
+		c.Identified, c.Found, c.Same = d.lun != "", d.lun, d.lun == a.Expect
+		if d.lun == "" {
+			c.Found = "INQUIRY: no answer"
+		}
+	}
+	if a.Prio != "" && c.Verdict.State.Usable() && (c.Same || !c.Identified) {
+		c.PrioAsked, c.Prio = true, pathcheck.PrioResult{OK: !d.prioBad, Priority: d.prio, TPG: d.tpg, State: "state"}
+	}
+	if d.moving && c.PrioAsked {
+		c.Prio = pathcheck.PrioResult{TPG: d.tpg, State: scsi.AccessTransitioning.String()}
+	}
+	return c
+}
+
+// load makes a table live: every path is active, but those that are failed at once.
+func (m *benchMap) load(t table.Table, fail []table.DevNum) {
+	m.t.Live, m.t.Table = true, t
+	m.t.Status = table.Status{Next: t.First}
+	for _, g := range t.Groups {
+		gs := table.GroupStatus{State: table.GroupEnabled}
+		for _, p := range g.Paths {
+			st := table.PathActive
+			if slices.Contains(fail, p.Dev) {
+				st = table.PathFailed
+			}
+			gs.Paths = append(gs.Paths, table.PathStatus{Dev: p.Dev, State: st})
+		}
+		m.t.Status.Groups = append(m.t.Status.Groups, gs)
+	}
+	m.move()
+}
+
+// move takes the first group that has an active path, where the current one has none.
+func (m *benchMap) move() {
+	active := func(n int) bool {
+		return n >= 1 && n <= len(m.t.Status.Groups) && slices.ContainsFunc(m.t.Status.Groups[n-1].Paths, func(p table.PathStatus) bool { return p.State == table.PathActive })
+	}
+	if active(m.t.Status.Next) {
+		return
+	}
+	for n := range m.t.Status.Groups {
+		if active(n + 1) {
+			m.t.Status.Next = n + 1
+			return
+		}
+	}
+}
+
+// set changes a path's state, on a copy: the core keeps what it was given.
+func (m *benchMap) set(dev string, st table.PathState) bool {
+	found := false
+	groups := slices.Clone(m.t.Status.Groups)
+	for i := range groups {
+		groups[i].Paths = slices.Clone(groups[i].Paths)
+		for j := range groups[i].Paths {
+			if p := &groups[i].Paths[j]; p.Dev.String() == dev {
+				p.State, found = st, true
+			}
+		}
+	}
+	m.t.Status.Groups = groups
+	m.move()
+	return found
+}
+
+func (m *benchMap) message(text string) Errno {
+	verb, arg, _ := strings.Cut(text, " ")
+	if m.t.Suspended {
+		return ErrnoBusy
+	}
+	switch verb {
+	case "fail_path", "reinstate_path":
+		st := table.PathFailed
+		if verb == "reinstate_path" {
+			st = table.PathActive
+		}
+		if !m.set(arg, st) {
+			return ErrnoInvalid
+		}
+	case "queue_if_no_path", "fail_if_no_path":
+		m.t.Table = m.t.Table.WithQueue(verb == "queue_if_no_path")
+	case "switch_group":
+		n := 0
+		if _, err := fmt.Sscan(arg, &n); err != nil || n < 1 || n > len(m.t.Status.Groups) {
+			return ErrnoInvalid
+		}
+		m.t.Status.Next = n
+	}
+	return 0
+}
+
+// actionWords writes an action shortly, as a person would say it.
+func actionWords(a Action) string {
+	devs := func(list []table.DevNum) string {
+		if len(list) == 0 {
+			return ""
+		}
+		return fmt.Sprintf(" then fail %v", list)
+	}
+	flags := func(names ...string) string {
+		s := ""
+		for i := 0; i+1 < len(names); i += 2 {
+			if names[i] == "true" {
+				s += " " + names[i+1]
+			}
+		}
+		return s
+	}
+	// Paths that join are asked once more who they are, right before the load.
+	joins := func(list []PathRef) string {
+		out := ""
+		for _, r := range list {
+			if r.Expect != "" {
+				out += fmt.Sprintf(" %s=%s/%s/%d", r.Name, r.Expect, r.SG, r.HostNo)
+			}
+		}
+		if out == "" {
+			return ""
+		}
+		return " asking" + out
+	}
+	yes := func(b bool) string { return fmt.Sprint(b) }
+	switch a := a.(type) {
+	case Scan:
+		return "scan"
+	case ListMaps:
+		return "list"
+	case Identify:
+		return "identify " + a.Name
+	case ReadMap:
+		return "read " + strings.TrimPrefix(a.UUID, "mpath-")
+	case StartCheck:
+		return fmt.Sprintf("check %s %s %dms prio=%s%s", a.Name, a.Checker, a.TimeoutMS, a.Prio, flags(yes(a.Identify), "identify "+a.Expect))
+	case CreateMap:
+		return fmt.Sprintf("create %s %s %d%s%s owner %s: %s", a.Name, a.WWID, a.Size, flags(yes(a.ReadOnly), "read-only", yes(a.NoKpartx), "no-kpartx")+joins(a.Paths), devs(a.Fail), a.Owner, a.Table.String())
+	case LoadMap:
+		return fmt.Sprintf("load %s %d%s%s: %s", a.Name, a.Size, flags(yes(a.ReadOnly), "read-only", yes(a.NoKpartx), "no-kpartx")+joins(a.Paths), devs(a.Fail), a.Table.String())
+	case ResizeMap:
+		return fmt.Sprintf("resize %s %d -> %d%s", a.Name, a.From, a.Size, flags(yes(a.Force), "forced"))
+	case ReadSizes:
+		return fmt.Sprintf("sizes %s %d paths, stale %d", a.WWID, len(a.Paths), a.Stale)
+	case ResumeMap:
+		return "resume " + a.Name
+	case SuspendMap:
+		return "suspend " + a.Name
+	case RemoveMap:
+		return "remove " + a.Name + flags(yes(a.Deferred), "deferred")
+	case RenameMap:
+		return "rename " + a.Name + " to " + a.To
+	case Message:
+		return "message " + a.Name + " " + a.Text
+	case SaveNames:
+		return fmt.Sprintf("save-names %v %v", a.Bindings, a.OldIDs)
+	case SaveWWIDs:
+		return fmt.Sprintf("save-wwids %v", a.WWIDs)
+	case MarkFailed:
+		return "mark-failed " + a.WWID
+	case ForgetLoad:
+		return "forget-load " + a.WWID
+	case SaveDeadlines:
+		s := "save-deadlines"
+		for _, d := range a.Deadlines {
+			s += fmt.Sprintf(" %s at %.2f%s", d.WWID, float64(d.At-Instant(100*Second))/1e9, flags(yes(d.Expired), "expired"))
+		}
+		for _, k := range a.Kept {
+			s += fmt.Sprintf(" kept %s retry %d/%d interval %d flush %q%s", k.WWID, k.NoPathRetry.Mode, k.NoPathRetry.Checks, k.PollingInterval, k.FlushOnLastDel,
+				flags(yes(k.DeferredRemove), "deferred", yes(k.QueueWithoutDaemon), "queue-without-daemon", yes(k.QueueOff), "off"))
+		}
+		return s
+	case Trigger:
+		return "trigger " + a.Verb + " " + a.Name
+	case SetOwner:
+		return fmt.Sprintf("owner %s %s", a.Dev, a.Owner)
+	case Note:
+		return fmt.Sprintf("%d %s: %s", a.Level, a.Object, a.Text)
+	case Reply:
+		return fmt.Sprintf("reply %d ok=%v: %s", a.Code, a.OK, a.Text)
+	}
+	return fmt.Sprintf("%T", a)
+}
