@@ -26,7 +26,11 @@ func files(t *testing.T) []string {
 }
 
 func TestScenarioFilesParse(t *testing.T) {
-	for _, name := range files(t) {
+	long, err := filepath.Glob("scenarios/long/*.txt")
+	if err != nil || len(long) == 0 {
+		t.Fatalf("no long scenarios: %v", err)
+	}
+	for _, name := range append(files(t), long...) {
 		text, err := os.ReadFile(name)
 		if err != nil {
 			t.Fatal(err)

@@ -92,7 +92,11 @@ func (s *session) match(c scenario.Command, argv []string, stdin []byte) error {
 		if !ok {
 			continue
 		}
-		re, err := regexp.Compile("(?m)" + pattern)
+		words := []string{"(?m)" + pattern}
+		if err := s.substitute(words); err != nil {
+			return err
+		}
+		re, err := regexp.Compile(words[0])
 		if err != nil {
 			return err
 		}
@@ -104,11 +108,11 @@ func (s *session) match(c scenario.Command, argv []string, stdin []byte) error {
 }
 
 func (s *session) wait(c scenario.Command) error {
-	argv := slices.Clone(c.Args[1:])
-	if err := s.substitute(argv); err != nil {
+	words := slices.Clone(c.Args)
+	if err := s.substitute(words); err != nil {
 		return err
 	}
-	_, err := s.guest.Wait(wire.Wait{Argv: argv, Match: "(?m)" + c.Args[0], Not: c.Options["not"] == "yes"}, c.Duration("within", soon))
+	_, err := s.guest.Wait(wire.Wait{Argv: words[1:], Match: "(?m)" + words[0], Not: c.Options["not"] == "yes"}, c.Duration("within", soon))
 	return err
 }
 

@@ -21,14 +21,16 @@ func (s *session) lun(c scenario.Command) error {
 	switch via {
 	case "":
 		via = storage.Loop
-	case storage.Loop, storage.ISCSI:
+	case storage.Loop:
+	case storage.ISCSI:
+		err = s.startISCSI()
+	case storage.FC:
+		err = s.startFC()
 	default:
-		return fmt.Errorf("via=%s: there is loop and iscsi", via)
+		return fmt.Errorf("via=%s: there is loop, iscsi and fc", via)
 	}
-	if via == storage.ISCSI {
-		if err := s.startISCSI(); err != nil {
-			return err
-		}
+	if err != nil {
+		return err
 	}
 	l, steps, err := s.array.Add(storage.LUN{
 		Name: c.Args[0], Bytes: size, Ports: c.Args[2:], Via: via,
@@ -37,22 +39,40 @@ func (s *session) lun(c scenario.Command) error {
 	if err != nil {
 		return err
 	}
+	fresh := map[string]bool{} // FC ports that this LUN is the first behind
+	if via == storage.FC {
+		for _, p := range l.Ports {
+			if fresh[p], err = s.plugFC(p); err != nil {
+				return err
+			}
+		}
+	}
 	if err := s.guest.Do(steps...); err != nil {
 		return err
 	}
 	for _, p := range l.Ports {
-		if via == storage.ISCSI {
-			if err := s.login(p); err != nil {
-				return err
-			}
-		} else if err := s.readAddress(l, p); err != nil {
-			return err
-		}
-		if err := s.scan(l, p); err != nil {
+		if err := s.connect(l, p, fresh[p]); err != nil {
 			return err
 		}
 	}
 	return s.settle()
+}
+
+// connect makes the host see a LUN behind a port.
+func (s *session) connect(l *storage.LUN, port string, fresh bool) error {
+	var err error
+	switch l.Via {
+	case storage.FC:
+		return s.connectFC(l, port, fresh)
+	case storage.ISCSI:
+		err = s.login(port)
+	default:
+		err = s.readAddress(l, port)
+	}
+	if err != nil {
+		return err
+	}
+	return s.scan(l, port)
 }
 
 // readAddress asks tcm_loop for the SCSI address of a LUN's portal group.
@@ -71,10 +91,10 @@ func (s *session) hctl(l *storage.LUN, port string) (string, error) {
 	if a == "" {
 		return "", fmt.Errorf("LUN %s has no SCSI address on %s yet", l.Name, port)
 	}
-	if l.Via == storage.ISCSI {
-		return fmt.Sprintf("%s:%d", a, l.Number), nil
+	if l.Via == storage.Loop {
+		return a + ":0", nil
 	}
-	return a + ":0", nil
+	return fmt.Sprintf("%s:%d", a, l.Number), nil
 }
 
 // scan makes the host look for a LUN on a port and waits for its disk.
@@ -127,6 +147,11 @@ func (s *session) removeLUN(l *storage.LUN) error {
 			return err
 		}
 	}
+	if l.Via == storage.FC {
+		if err := s.removeFC(l); err != nil {
+			return err
+		}
+	}
 	steps, err := s.array.Remove(l.Name)
 	if err != nil {
 		return err
@@ -134,7 +159,10 @@ func (s *session) removeLUN(l *storage.LUN) error {
 	for _, p := range l.Ports {
 		delete(s.address, l.Name+" "+p)
 	}
-	return s.guest.Do(steps...)
+	if err := s.guest.Do(steps...); err != nil || l.Via != storage.FC {
+		return err
+	}
+	return s.dropFC(l.Ports)
 }
 
 func (s *session) alua(c scenario.Command) error {
@@ -189,8 +217,8 @@ func (s *session) path(c scenario.Command) error {
 	return fmt.Errorf("no action %q", action)
 }
 
-// linkAgain maps a backstore on a port. A loop host is made to scan; an iSCSI
-// host keeps the device that it has and must find out by itself.
+// linkAgain maps a backstore on a port. A loop host is made to scan; an iSCSI or
+// FC host keeps the device that it has and must find out by itself.
 func (s *session) linkAgain(l *storage.LUN, port, other string) error {
 	steps, err := s.array.Link(l.Name, port, other)
 	if err != nil {
@@ -199,18 +227,25 @@ func (s *session) linkAgain(l *storage.LUN, port, other string) error {
 	if err := s.guest.Do(steps...); err != nil {
 		return err
 	}
-	if l.Via == storage.ISCSI {
+	if l.Via != storage.Loop {
 		return nil
 	}
 	return s.scan(l, port)
 }
 
 func (s *session) port(c scenario.Command) error {
-	steps, err := s.array.Cut(c.Args[0], c.Args[1] == "cut")
+	return s.cut(c.Args[0], c.Args[1] == "cut")
+}
+
+func (s *session) cut(port string, out bool) error {
+	steps, err := s.array.Cut(port, out)
 	if err != nil {
 		return err
 	}
-	return s.guest.Do(steps...)
+	if err := s.guest.Do(steps...); err != nil || !s.array.OnFC(port) {
+		return err
+	}
+	return s.cableFC(port, out)
 }
 
 // findDisks learns the SCSI addresses of the boot disks from page 0x80.
@@ -261,17 +296,6 @@ func (s *session) plug(c scenario.Command) error {
 		return err
 	}
 	if err := s.waitDisk(hctl); err != nil {
-		return err
-	}
-	return s.settle()
-}
-
-func (s *session) scsiDebug(c scenario.Command) error {
-	if s.debug {
-		return fmt.Errorf("scsi_debug is loaded already")
-	}
-	s.debug = true
-	if _, err := s.guest.Run(60*time.Second, append([]string{"modprobe", "scsi_debug"}, c.Args...)...); err != nil {
 		return err
 	}
 	return s.settle()

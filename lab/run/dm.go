@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"pathkeeper/scenario"
 )
 
 // dmMap is one multipath map as the kernel prints it. The lab has a reader of
@@ -144,79 +146,31 @@ func (m *dmMap) parseStatus(line string) error {
 // queues says whether the map holds I/O back when no path is left.
 func (m *dmMap) queues() bool { return slices.Contains(m.Features, "queue_if_no_path") }
 
-// view is a dmMap in a scenario's words: ports for device numbers, each list
-// sorted, groups in the kernel's order.
-type view struct {
-	wwid, groups, current, failed, queue, state, handler, selector string
-	paths                                                          int
-}
-
-func (m *dmMap) view(labels map[string]string) view {
-	v := view{queue: "off", state: "active", selector: m.Selector, handler: strings.Join(m.Handler, " ")}
-	v.wwid = strings.TrimPrefix(m.UUID, "mpath-")
+// view is a dmMap in a scenario's words: ports for device numbers.
+func (m *dmMap) view(labels map[string]string) scenario.MapState {
+	v := scenario.MapState{Queue: "off", State: "active", Selector: m.Selector, Handler: strings.Join(m.Handler, " ")}
+	v.WWID = strings.TrimPrefix(m.UUID, "mpath-")
 	if m.queues() {
-		v.queue = "on"
+		v.Queue = "on"
 	}
 	if m.Suspended {
-		v.state = "suspended"
+		v.State = "suspended"
 	}
-	var groups, failed, current []string
+	var groups []scenario.GroupState
 	for _, g := range m.Groups {
-		var names []string
+		state := scenario.GroupState{Current: g.State == 'A'}
 		for _, p := range g.Paths {
 			name := labels[p.Dev]
 			if name == "" {
 				name = p.Dev
 			}
-			names = append(names, name)
+			state.Paths = append(state.Paths, name)
 			if p.Failed {
-				failed = append(failed, name)
+				state.Failed = append(state.Failed, name)
 			}
 		}
-		slices.Sort(names)
-		if g.State == 'A' {
-			current = append(current, names...)
-		}
-		v.paths += len(names)
-		groups = append(groups, strings.Join(names, " "))
+		groups = append(groups, state)
 	}
-	slices.Sort(failed)
-	slices.Sort(current)
-	v.groups, v.failed, v.current = strings.Join(groups, " | "), strings.Join(failed, " "), strings.Join(current, " ")
+	v.SetGroups(groups)
 	return v
-}
-
-func (v view) String() string {
-	return fmt.Sprintf("wwid=%s groups=%q current=%q failed=%q paths=%d queue=%s state=%s handler=%q selector=%s",
-		v.wwid, v.groups, v.current, v.failed, v.paths, v.queue, v.state, v.handler, v.selector)
-}
-
-// differs compares with the options of an expect map verb. Lists of words are
-// compared sorted within a group.
-func (v view) differs(want map[string]string) []string {
-	have := map[string]string{
-		"wwid": v.wwid, "groups": v.groups, "current": v.current, "failed": v.failed, "queue": v.queue,
-		"state": v.state, "handler": v.handler, "selector": v.selector, "paths": strconv.Itoa(v.paths),
-	}
-	var out []string
-	for _, key := range []string{"wwid", "groups", "current", "failed", "paths", "queue", "state", "handler", "selector"} {
-		w, asked := want[key]
-		if asked && normal(w) != have[key] {
-			out = append(out, fmt.Sprintf("%s is %q, not %q", key, have[key], normal(w)))
-		}
-	}
-	return out
-}
-
-// normal sorts the words of each group of "B1 A1 | C1".
-func normal(text string) string {
-	groups := strings.Split(text, "|")
-	for i, g := range groups {
-		names := strings.Fields(g)
-		if len(groups) > 1 || len(names) > 1 {
-			slices.Sort(names)
-		}
-		groups[i] = strings.Join(names, " ")
-	}
-	return strings.Join(groups, " | ")
 }

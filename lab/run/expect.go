@@ -107,7 +107,7 @@ func (s *session) expectMap(c scenario.Command) error {
 			return err
 		}
 		v := m.view(s.labels)
-		if bad := v.differs(want); bad != nil {
+		if bad := v.Differs(want); bad != nil {
 			return fmt.Errorf("%s\n  the kernel has: %s", strings.Join(bad, "; "), v)
 		}
 		return nil

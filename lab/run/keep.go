@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -71,6 +72,43 @@ func (s *session) keep(script *scenario.Script, failure error) string {
 		save("files-error.txt", []byte(err.Error()))
 	}
 	return dir
+}
+
+// outbox is where a program in the guest puts what the host shall have.
+const outbox = "run/lab/out"
+
+// fetch copies the outbox to the host, if the host wants it.
+func (s *session) fetch() error {
+	if s.opts.Fetch == "" || !s.guest.Alive() {
+		return nil
+	}
+	data, err := s.guest.Tar("/" + outbox)
+	if err != nil {
+		return err
+	}
+	dir, err := os.MkdirTemp("", "pathkeeper-lab-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	if err := unpack(data, dir); err != nil {
+		return err
+	}
+	from := filepath.Join(dir, outbox)
+	return filepath.WalkDir(from, func(name string, d fs.DirEntry, err error) error {
+		if err != nil || !d.Type().IsRegular() {
+			return err
+		}
+		body, err := os.ReadFile(name)
+		if err != nil {
+			return err
+		}
+		to := filepath.Join(s.opts.Fetch, strings.TrimPrefix(name, from))
+		if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
+			return err
+		}
+		return os.WriteFile(to, body, 0o644)
+	})
 }
 
 // unpack writes the regular files of a tar archive below dir, without the LUNs'

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -227,7 +228,11 @@ func (s *session) expectLog(c scenario.Command) error {
 }
 
 func (s *session) show(c scenario.Command) error {
-	argv := append([]string{binary, "show"}, c.Args...)
+	words := slices.Clone(c.Args)
+	if err := s.substitute(words); err != nil {
+		return err
+	}
+	argv := append([]string{binary, "show"}, words...)
 	if !c.HasBody {
 		within := c.Duration("within", soon)
 		return s.eventually(within, 0, func() error { return s.match(c, argv, nil) })

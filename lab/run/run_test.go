@@ -41,17 +41,17 @@ func TestMapView(t *testing.T) {
 		t.Fatal(err)
 	}
 	v := m.view(map[string]string{"8:0": "A2", "8:16": "A1", "8:32": "B1"})
-	want := view{
-		wwid: "36001405", groups: "A1 A2 | 8:48 B1", current: "A1 A2", failed: "A2", queue: "on", state: "active",
-		handler: "alua", selector: "service-time", paths: 4,
+	want := scenario.MapState{
+		WWID: "36001405", Groups: "A1 A2 | 8:48 B1", Current: "A1 A2", Failed: "A2", Queue: "on", State: "active",
+		Handler: "alua", Selector: "service-time", Paths: 4,
 	}
-	if diff := cmp.Diff(want, v, cmp.AllowUnexported(view{})); diff != "" {
+	if diff := cmp.Diff(want, v); diff != "" {
 		t.Error(diff)
 	}
-	if bad := v.differs(map[string]string{"groups": "A2 A1 | B1 8:48", "failed": "A2"}); bad != nil {
+	if bad := v.Differs(map[string]string{"groups": "A2 A1 | B1 8:48", "failed": "A2"}); bad != nil {
 		t.Errorf("differs: %v", bad)
 	}
-	if bad := v.differs(map[string]string{"failed": ""}); len(bad) != 1 {
+	if bad := v.Differs(map[string]string{"failed": ""}); len(bad) != 1 {
 		t.Errorf("a failed path was not seen: %v", bad)
 	}
 	for n := range len(tableLine) {

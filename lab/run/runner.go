@@ -28,6 +28,9 @@ type Options struct {
 	// Tree is a directory whose content is copied over the guest's root: the
 	// installed product. Empty: no product, and the daemon's verbs fail.
 	Tree string
+	// Fetch is a directory on the host into which, after each scenario, the files
+	// come that the guest has in /run/lab/out. Empty: none.
+	Fetch string
 }
 
 // Result is how one scenario ended.
@@ -120,6 +123,9 @@ func (s *session) runOne(script *scenario.Script, r *Result) bool {
 	if err != nil {
 		r.Kept = s.keep(script, err)
 	}
+	if fetched := s.fetch(); err == nil {
+		err = fetched
+	}
 	down := s.teardown()
 	if err == nil && down != nil {
 		err = fmt.Errorf("%s: the teardown: %w", script.File, down)
@@ -139,7 +145,15 @@ func (s *session) script(script *scenario.Script) error {
 		if do == nil {
 			return c.Errorf("the lab does not know the verb %s", c.Verb.Name)
 		}
-		if err := do(c); err != nil {
+		err := error(nil)
+		if named := []string{"io", "probe", "hold", "mount", "trigger", "wait-file"}; strings.HasPrefix(c.Verb.Name, "expect ") || slices.Contains(named, c.Verb.Name) {
+			c.Args = slices.Clone(c.Args)
+			err = s.substitute(c.Args) // maps may be named by @wwid:LUN
+		}
+		if err == nil {
+			err = do(c)
+		}
+		if err != nil {
 			return c.Errorf("%s: %w", c.Text, err)
 		}
 	}

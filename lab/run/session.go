@@ -36,12 +36,17 @@ type session struct {
 
 	ios     map[string]string // name -> device
 	probes  map[string]bool   // pending
+	holding map[string]bool   // programs that hold a device open
+	mounted []string          // directories
 	files   map[string][]byte // written by the scenario -> content before, nil if there was none
 	order   []string          // of files
 	debug   bool              // scsi_debug is loaded
-	iscsi   bool              // iscsid runs
-	oracle  bool              // Debian's multipathd runs
-	product product
+	deaf    bool              // udevd was stopped
+	// deafened: it was in this scenario, and started again perhaps.
+	deafened bool
+	iscsi    bool // iscsid runs
+	oracle   bool // Debian's multipathd runs
+	product  product
 
 	baseline map[string]int // processes of the idle guest: command line -> count
 }
@@ -80,8 +85,11 @@ func (s *session) forget() {
 	s.marks = map[string]mark{}
 	s.ios = map[string]string{}
 	s.probes = map[string]bool{}
+	s.holding = map[string]bool{}
+	s.mounted = nil
 	s.files = map[string][]byte{}
 	s.order = nil
+	s.deafened = false
 }
 
 // table binds every verb that the lab knows; a test holds it against
@@ -90,8 +98,9 @@ func (s *session) table() map[string]func(scenario.Command) error {
 	return map[string]func(scenario.Command) error{
 		"say": s.say, "mark": s.mark, "pass": s.pass,
 		"lun": s.lun, "unlun": s.unlun, "alua": s.alua, "path": s.path, "port": s.port,
-		"disk": func(scenario.Command) error { return nil }, "unplug": s.unplug, "plug": s.plug, "scsi_debug": s.scsiDebug,
+		"disk": func(scenario.Command) error { return nil }, "unplug": s.unplug, "plug": s.plug, "scsi_debug": s.scsiDebug, "udevd": s.udevd,
 		"config": s.config, "file": s.file, "daemon": s.daemon, "show": s.show, "multipathd": s.multipathd,
+		"multipath": s.multipath, "hold": s.hold, "release": s.release, "mount": s.mount, "umount": s.umount, "trigger": s.trigger, "expect udev": s.expectUdev, "expect untouched": s.expectUntouched,
 		"io": s.io, "probe": s.probe, "expect stamp": s.expectStamp,
 		"expect map": s.expectMap, "expect maps": s.expectMaps, "expect no-map": s.expectNoMap, "expect owner": s.expectOwner,
 		"expect loads": s.expectCount, "expect suspends": s.expectCount, "expect resumes": s.expectCount,

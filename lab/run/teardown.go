@@ -33,11 +33,7 @@ func (s *session) teardown() error {
 			return err
 		}
 		for _, p := range l.Ports {
-			steps, err := s.array.Cut(p, false)
-			if err == nil {
-				err = s.guest.Do(steps...)
-			}
-			try("mend port "+p, err)
+			try("mend port "+p, s.cut(p, false))
 			if hctl, err := s.hctl(l, p); err == nil {
 				s.guest.Do(wire.Step{Write: "/sys/bus/scsi/devices/" + hctl + "/state", Data: []byte("running\n"), Maybe: true})
 			}
@@ -56,6 +52,7 @@ func (s *session) teardown() error {
 	for name := range s.ios {
 		try("stop I/O "+name, s.stopIO(name, true))
 	}
+	s.stopUsers(try)
 	for name := range s.probes {
 		r, err := s.guest.Probe(wire.Probe{Name: name, Later: true}, 10*time.Second)
 		if err == nil && r.Pending {
@@ -72,11 +69,8 @@ func (s *session) teardown() error {
 		try("remove LUN "+name, err)
 	}
 	try("stop iscsid", s.stopISCSI())
-	if s.debug {
-		_, err := s.guest.Run(30*time.Second, "modprobe", "-r", "scsi_debug")
-		try("unload scsi_debug", err)
-		s.debug = err != nil
-	}
+	try("unload scsi_debug", s.unloadDebug())
+	try("start udevd", s.startUdevd())
 	try("boot disks", s.restoreDisks())
 	try("files", s.restoreFiles())
 	try("udev", s.settle())
@@ -197,7 +191,7 @@ func (s *session) assertClean() error {
 			left = append(left, "disk "+name+" at "+hctl)
 		}
 	}
-	entries, err := s.guest.Look(storage.Target+"/core/*/*/udev_path", storage.Target+"/loopback/naa.*", storage.Target+"/iscsi/iqn.*", "/proc/mounts")
+	entries, err := s.guest.Look(storage.Target+"/core/*/*/udev_path", storage.Target+"/loopback/naa.*", storage.Target+"/iscsi/iqn.*", storage.Target+"/fc/*:*", "/sys/class/fc_host/host*", "/proc/mounts")
 	if err != nil {
 		return err
 	}

@@ -140,6 +140,13 @@ func hugeDev(dev uint64) string {
 }
 
 func (s *session) expectCount(c scenario.Command) error {
+	if c.Options["within"] == "" {
+		return s.countCalls(c)
+	}
+	return s.eventually(c.Duration("within", 0), 0, func() error { return s.countCalls(c) })
+}
+
+func (s *session) countCalls(c scenario.Command) error {
 	want, err := scenario.ParseCount(c.Args[1])
 	if err != nil {
 		return err

@@ -6,7 +6,8 @@
 // with the LUN at H:0:1:0: tcm_loop's hosts say max_id 2 and max_lun 0
 // (drivers/target/loopback/tcm_loop.c), so nothing else can be rescanned. A port
 // is the set of these targets of one name; its cable is pulled by their
-// transport_status.
+// transport_status. An iSCSI or FC port is one target with the LUNs of all that
+// use it, by their Number.
 package storage
 
 import (
@@ -34,6 +35,7 @@ type Via string
 const (
 	Loop  Via = "loop"
 	ISCSI Via = "iscsi"
+	FC    Via = "fc"
 )
 
 // LUN is one logical unit of the array.
@@ -45,7 +47,7 @@ type LUN struct {
 	Vendor  string   // empty: LIO-ORG
 	Product string   // empty: LIO's own
 	Via     Via
-	Number  int // from 1: in its targets' names, and its LUN on an iSCSI port
+	Number  int // from 1: in its targets' names, and its LUN on an iSCSI or FC port
 
 	mapped map[string]string // port -> name of the LUN whose backstore is linked there; absent: none
 }
@@ -104,9 +106,15 @@ func (a *Array) Add(l LUN) (*LUN, []wire.Step, error) {
 		sum := sha256.Sum256([]byte(l.Name))
 		l.Serial = hex.EncodeToString(sum[:14]) // 28 digits; the NAA takes the first 25
 	}
+	if l.Via == "" {
+		l.Via = Loop
+	}
 	for i, p := range l.Ports {
 		if Group(p) == "" || Group(p) == p || slices.Contains(l.Ports[:i], p) {
 			return nil, nil, fmt.Errorf("port %q: want letters for the controller and a number, each once, such as A1", p)
+		}
+		if l.Via == FC && len(p) > maxFCPort {
+			return nil, nil, fmt.Errorf("port %q: an FC port's name is in its WWPN, which has room for %d letters", p, maxFCPort)
 		}
 	}
 	l.mapped = map[string]string{}
@@ -242,7 +250,7 @@ func (a *Array) ALUA(name, group, state string) ([]wire.Step, error) {
 }
 
 // Unlink unmaps a LUN from one of its ports: the device disappears from a loop
-// host; an iSCSI host keeps it, and its commands fail.
+// host; an iSCSI or FC host keeps it, and its commands fail.
 func (a *Array) Unlink(name, port string) ([]wire.Step, error) {
 	l, err := a.portOf(name, port)
 	if err != nil {
@@ -286,19 +294,27 @@ func (a *Array) portOf(name, port string) (*LUN, error) {
 	return l, nil
 }
 
-// Cut pulls or plugs a port's cable for every LUN behind it.
+// Cut pulls or plugs a port's cable for every LUN behind it. An FC port's is a
+// network link, which no step of ours can move: OnFC says so.
 func (a *Array) Cut(port string, out bool) ([]wire.Step, error) {
 	var steps []wire.Step
+	known := false
 	for _, l := range a.sorted() {
 		if slices.Contains(l.Ports, port) {
+			known = true
 			steps = append(steps, l.cable(port, out)...)
 		}
 	}
-	if steps == nil {
+	if !known {
 		return nil, fmt.Errorf("no LUN has the port %q", port)
 	}
 	a.cut[port] = out
 	return steps, nil
+}
+
+// OnFC says whether a LUN is behind an FC port of this name.
+func (a *Array) OnFC(port string) bool {
+	return slices.ContainsFunc(a.sorted(), func(l *LUN) bool { return l.Via == FC && slices.Contains(l.Ports, port) })
 }
 
 func write(path, text string) wire.Step { return wire.Step{Write: path, Data: []byte(text)} }

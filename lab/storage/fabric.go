@@ -2,6 +2,7 @@ package storage
 
 import (
 	"fmt"
+	"path"
 	"slices"
 
 	"pathkeeper/lab/wire"
@@ -21,15 +22,18 @@ func IQN(port string) string { return "iqn.2026-01.lab.pathkeeper:" + port }
 
 // dir is the portal group of a LUN on a port.
 func (l *LUN) dir(port string) string {
-	if l.Via == ISCSI {
+	switch l.Via {
+	case ISCSI:
 		return Target + "/iscsi/" + IQN(port) + "/tpgt_1"
+	case FC:
+		return Target + "/fc/" + colons(wwpn(port, fcTarget)) + "/tpgt_1"
 	}
 	return Target + "/loopback/" + l.loopName(port) + "/tpgt_1"
 }
 
 // slot is the LUN directory in which a backstore is linked.
 func (l *LUN) slot(port string) string {
-	if l.Via == ISCSI {
+	if l.Via != Loop {
 		return fmt.Sprintf("%s/lun/lun_%d", l.dir(port), l.Number)
 	}
 	return l.dir(port) + "/lun/lun_0"
@@ -46,8 +50,11 @@ func (a *Array) Portal(port string) string {
 
 // makePort makes what the LUN needs on a port before it can be linked.
 func (a *Array) makePort(l *LUN, port string) []wire.Step {
-	if l.Via == ISCSI {
-		if a.shared(l, port) {
+	switch l.Via {
+	case FC:
+		return []wire.Step{{Mkdir: l.dir(port)}, {Mkdir: l.acl(port)}}
+	case ISCSI:
+		if a.Shared(l, port) {
 			return nil
 		}
 		dir := l.dir(port)
@@ -67,10 +74,10 @@ func (a *Array) makePort(l *LUN, port string) []wire.Step {
 	}
 }
 
-// shared says whether another iSCSI LUN lives behind the same port.
-func (a *Array) shared(l *LUN, port string) bool {
+// Shared says whether another LUN of the same transport lives behind a port of l.
+func (a *Array) Shared(l *LUN, port string) bool {
 	for _, o := range a.luns {
-		if o != l && o.Via == ISCSI && slices.Contains(o.Ports, port) {
+		if o != l && o.Via == l.Via && slices.Contains(o.Ports, port) {
 			return true
 		}
 	}
@@ -79,9 +86,16 @@ func (a *Array) shared(l *LUN, port string) bool {
 
 // dropPort takes down what makePort made.
 func (a *Array) dropPort(l *LUN, port string) []wire.Step {
-	if l.Via == ISCSI {
+	switch l.Via {
+	case FC:
 		steps := []wire.Step{{Remove: l.slot(port), Maybe: true}}
-		if a.shared(l, port) {
+		if a.Shared(l, port) {
+			return steps
+		}
+		return append(steps, wire.Step{Remove: l.acl(port)}, wire.Step{Remove: l.dir(port)}, wire.Step{Remove: path.Dir(l.dir(port))})
+	case ISCSI:
+		steps := []wire.Step{{Remove: l.slot(port), Maybe: true}}
+		if a.Shared(l, port) {
 			return steps
 		}
 		return append(steps,
@@ -104,29 +118,39 @@ func (a *Array) link(l *LUN, port string, other *LUN) []wire.Step {
 	l.mapped[port] = other.Name
 	slot := l.slot(port)
 	steps := []wire.Step{{Mkdir: slot}}
-	if l.Via != ISCSI {
+	if l.Via == Loop {
 		steps = append(steps, l.cable(port, true)...)
 	}
 	steps = append(steps, wire.Step{Link: slot + "/port", Target: other.core()})
 	if g := Group(port); slices.Contains(other.Groups(), g) {
 		steps = append(steps, write(slot+"/alua_tg_pt_gp", g))
 	}
-	if l.Via != ISCSI && !a.cut[port] {
+	if l.Via == Loop && !a.cut[port] {
 		steps = append(steps, l.cable(port, false)...)
+	}
+	if l.Via == FC { // tcm_fc knows no demo mode: the initiator's port must be told each LUN
+		steps = append(steps, wire.Step{Mkdir: l.mappedLUN(port)}, wire.Step{Link: l.mappedLUN(port) + "/lun", Target: slot})
 	}
 	return steps
 }
 
 func (a *Array) unlink(l *LUN, port string) []wire.Step {
 	delete(l.mapped, port)
-	return []wire.Step{{Remove: l.slot(port) + "/port"}}
+	var steps []wire.Step
+	if l.Via == FC {
+		steps = []wire.Step{{Remove: l.mappedLUN(port) + "/lun"}, {Remove: l.mappedLUN(port)}}
+	}
+	return append(steps, wire.Step{Remove: l.slot(port) + "/port"})
 }
 
 // cable pulls or plugs a port's cable for one LUN. Commands to a loop port
 // without it end with DID_TRANSPORT_DISRUPTED, as on a fabric whose link is
 // down; an iSCSI port refuses the sessions.
 func (l *LUN) cable(port string, out bool) []wire.Step {
-	if l.Via == ISCSI {
+	switch l.Via {
+	case FC:
+		return nil
+	case ISCSI:
 		state := "1"
 		if out {
 			state = "0"

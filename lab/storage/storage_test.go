@@ -99,3 +99,48 @@ func TestBadPorts(t *testing.T) {
 		t.Error(g)
 	}
 }
+
+func TestFCPortsAreShared(t *testing.T) {
+	a := NewArray()
+	var made string
+	for _, n := range []string{"one", "two"} {
+		_, steps, err := a.Add(LUN{Name: n, Bytes: 1 << 20, Ports: []string{"A1"}, Via: FC})
+		if err != nil {
+			t.Fatal(err)
+		}
+		made = text(steps)
+	}
+	for _, want := range []string{
+		"mkdir T/fc/20:00:02:00:00:41:31:02/tpgt_1/acls/20:00:02:00:00:41:31:01/lun_2\n",
+		"ln -s T/core/fileio_0/two T/fc/20:00:02:00:00:41:31:02/tpgt_1/lun/lun_2/port\n",
+	} {
+		if !strings.Contains(made, want) {
+			t.Errorf("no %q in:\n%s", want, made)
+		}
+	}
+	if steps, err := a.Cut("A1", true); err != nil || len(steps) != 0 || !a.OnFC("A1") || a.OnFC("B1") {
+		t.Errorf("cut an FC port: %v, %v", steps, err)
+	}
+	// The first to go leaves the port to the other.
+	down, err := a.Remove("one")
+	if err != nil || strings.Contains(text(down), "rmdir T/fc/20:00:02:00:00:41:31:02/tpgt_1\n") {
+		t.Errorf("%v:\n%s", err, text(down))
+	}
+	if down, err = a.Remove("two"); err != nil {
+		t.Fatal(err)
+	}
+	gone := text(down)
+	at := 0
+	const w = "/20:00:02:00:00:41:31:02"
+	for _, want := range []string{w + "/tpgt_1/acls/20:00:02:00:00:41:31:01/lun_2/lun", w + "/tpgt_1/lun/lun_2/port", w + "/tpgt_1/acls/20:00:02:00:00:41:31:01", w + "/tpgt_1", w} {
+		full := "rm T/fc" + want + "\n"
+		i := strings.Index(gone[at:], full)
+		if i < 0 {
+			t.Fatalf("no %q behind byte %d of:\n%s", full, at, gone)
+		}
+		at += i + len(full)
+	}
+	if _, _, err := a.Add(LUN{Name: "long", Bytes: 1, Ports: []string{"ctl1"}, Via: FC}); err == nil {
+		t.Error("a port's name that no WWPN holds was taken")
+	}
+}

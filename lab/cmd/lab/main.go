@@ -1,6 +1,6 @@
 // Lab runs scenarios on a real Debian kernel under QEMU.
 //
-//	lab run [-v] [-tell] [-tree DIR] FILES...   run scenario files
+//	lab run [-v] [-tell] [-tree DIR] [-fetch DIR] FILES...   run scenario files
 //	lab check FILES...                          parse them only
 //	lab verbs                                   print the table of verbs
 //	lab image [--manifest]                      build the guest's image, if it is not in the cache
@@ -28,7 +28,7 @@ import (
 	"pathkeeper/scenario"
 )
 
-const usage = `usage: lab run [-v] [-tell] [-tree DIR] [-no-product] FILES...
+const usage = `usage: lab run [-v] [-tell] [-tree DIR] [-fetch DIR] [-no-product] FILES...
        lab check FILES... | lab verbs | lab image [--manifest] | lab deps | lab boot-test | lab shell [bare|systemd]`
 
 func main() {
@@ -78,6 +78,7 @@ func runFiles(ctx context.Context, args []string) error {
 	verbose := flags.Bool("v", false, "print every verb as it runs")
 	tell := flags.Bool("tell", false, "print what the scenarios say to their reader")
 	tree := flags.String("tree", "", "directory whose content is put over the guest's root: the installed product (default: the binary alone, built from ./cmd/pathkeeper)")
+	fetch := flags.String("fetch", "", "directory into which, after each scenario, the files come that the guest has in /run/lab/out")
 	noProduct := flags.Bool("no-product", false, "do not build or inject the product")
 	flags.Parse(args)
 	if flags.NArg() == 0 {
@@ -96,7 +97,7 @@ func runFiles(ctx context.Context, args []string) error {
 		*tree = dir
 	}
 	results, err := run.Files(ctx, flags.Args(), run.Options{
-		Root: root, Failures: filepath.Join(root, "build", "lab-failures"), Out: os.Stdout, Verbose: *verbose, Tell: *tell, Tree: *tree,
+		Root: root, Failures: filepath.Join(root, "build", "lab-failures"), Out: os.Stdout, Verbose: *verbose, Tell: *tell, Tree: *tree, Fetch: *fetch,
 	})
 	if err != nil {
 		return err
