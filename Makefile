@@ -7,7 +7,7 @@ STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOFUMPT  = mvdan.cc/gofumpt@v0.12.0
 export CGO_ENABLED = 0
 
-.PHONY: all build tree run sim check test test-all lab-deps install clean fmt
+.PHONY: all build tree run sim storm storm-all check test contract-golden test-all lab-deps install clean fmt planted mutants
 
 all: build
 
@@ -21,7 +21,7 @@ tree: build
 	rm -rf $(TREE)
 	$(MAKE) --no-print-directory install DESTDIR=$(TREE)
 	@mkdir -p $(TREE)/usr/lib/pathkeeper-lab
-	for p in dmmap/dmioctl scsi/sgio blockio uevent; do $(GO) test -c -o $(TREE)/usr/lib/pathkeeper-lab/ ./$$p || exit 1; done
+	for p in dmmap/dmioctl scsi/sgio blockio uevent contract; do $(GO) test -c -o $(TREE)/usr/lib/pathkeeper-lab/ ./$$p || exit 1; done
 
 LAB = $(GO) run ./lab/cmd/lab
 
@@ -31,9 +31,10 @@ STORY = rac-host rac-owners alua-failover no-path-retry restart remap adopt-mult
 run: tree lab-deps
 	$(LAB) run -tell -tree $(TREE) $(STORY:%=lab/scenarios/%.txt)
 
-# The same story against the simulated kernel: no root, no QEMU, seconds.
+# The same scripts against the simulated kernel, as far as they need no tool of the
+# lab's, then failures that a real machine cannot be made to have: no root, no QEMU, seconds.
 sim: build
-	./pathkeeper sim
+	./pathkeeper sim $(STORY:%=lab/scenarios/%.txt) sim/scenarios/*.txt
 
 # What needs neither root nor QEMU.
 check:
@@ -42,15 +43,41 @@ check:
 	$(GO) run $(STATICCHECK) ./...
 	$(GO) test ./...
 
-# Everything that CI runs: check, then every scenario on the real kernel.
-test: check tree lab-deps
+# Random hosts, faults and operators against the simulated kernel, and the core
+# alone on a model; each seed twice. Every law is checked at every step.
+HOST_STEPS = 200000
+CORE_STEPS = 5000000
+storm: build
+	./pathkeeper sim --host-steps $(HOST_STEPS) --core-steps $(CORE_STEPS)
+
+# A hundred times that, each seed once, and every pair of state and event often enough.
+storm-all: build
+	./pathkeeper sim --host-steps 20000000 --core-steps 500000000 --once --cover
+
+# Everything that CI runs: check, storms, then every scenario on the real kernel.
+test: check storm tree lab-deps
 	$(LAB) run -tree $(TREE) lab/scenarios/*.txt
 
-# The long runs: test, the race detector, every fuzz target for FUZZTIME.
+# Records the contract's transcripts again, from the real kernel.
+contract-golden: tree lab-deps
+	sed 's/PATHKEEPER_LAB=1/& CONTRACT_RECORD=1/' lab/scenarios/contract.txt > build/contract-golden.txt
+	$(LAB) run -tree $(TREE) -fetch build/contract-golden build/contract-golden.txt
+	cp build/contract-golden/contract/*.txt contract/testdata/
+
+# The long runs: test, the long scenarios, planted bugs and mutations, the race detector, every fuzz target for FUZZTIME.
 FUZZTIME ?= 60s
-test-all: test
+test-all: test storm-all planted mutants
+	$(LAB) run -tree $(TREE) lab/scenarios/long/*.txt
 	CGO_ENABLED=1 $(GO) test -race ./...
 	FUZZTIME=$(FUZZTIME) ./lab/fuzz.sh
+
+# The test of the tests: every planted bug must be caught; mutations by rule over
+# mpath and engine, a sample of them in test-all, all with SAMPLE=1.
+SAMPLE ?= 16
+planted:
+	$(GO) run ./lab/cmd/mutate planted
+mutants:
+	$(GO) run ./lab/cmd/mutate run -sample $(SAMPLE) -least 70
 
 lab-deps:
 	$(GO) run ./lab/cmd/lab deps
