@@ -1,9 +1,12 @@
 package contract
 
 import (
+	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"sync"
+	"testing"
 	"time"
 
 	"pathkeeper/uevent"
@@ -17,6 +20,35 @@ type listener struct {
 	seen int // of the marker
 	news chan struct{}
 	sent int
+	maps numbers
+}
+
+// numbers gives the maps of a transcript the lowest free number in the order in
+// which they are first heard of. The kernel's own are not repeatable: it gives a
+// map's number back behind our back, a moment after the uevent of its removal at
+// the last close.
+type numbers map[string]int // kernel name -> number
+
+func (n numbers) of(e Event) string {
+	given, known := n[e.Name]
+	if !known {
+		used := map[int]bool{}
+		for _, k := range n {
+			used[k] = true
+		}
+		for used[given] {
+			given++
+		}
+	}
+	// The device itself leaves without a cookie; without a table it never came.
+	cookie := slices.ContainsFunc(e.Props, func(p string) bool { return strings.HasPrefix(p, "DM_COOKIE=") })
+	switch {
+	case e.Action == "remove" && !(known && cookie):
+		delete(n, e.Name)
+	default:
+		n[e.Name] = given
+	}
+	return fmt.Sprintf("dm-%d", given)
 }
 
 // marker is a device whose uevents nobody minds. The kernel sends all uevents
@@ -28,7 +60,7 @@ func listen(r *realRig) (*listener, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &listener{r: r, news: make(chan struct{}, 1)}
+	l := &listener{r: r, maps: numbers{}, news: make(chan struct{}, 1)}
 	go func() {
 		for {
 			d, err := port.Receive()
@@ -51,6 +83,9 @@ func (l *listener) hear(e uevent.Event) {
 		l.seen++
 	default:
 		if heard, ok := told(l.r, func(symbol string) string { return l.r.hctl[symbol] }, e); ok {
+			if strings.HasPrefix(heard.Name, "dm-") {
+				heard.Name = l.maps.of(heard)
+			}
 			l.list = append(l.list, heard)
 		}
 	}
@@ -116,4 +151,26 @@ func (l *listener) count() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return len(l.list)
+}
+
+func TestMapsKeepTheirNumbersInATranscript(t *testing.T) {
+	n := numbers{}
+	cookie := []string{"DM_COOKIE=1"}
+	for i, step := range []struct {
+		e    Event
+		want string
+	}{
+		{Event{Action: "add", Name: "dm-0"}, "dm-0"},
+		{Event{Action: "add", Name: "dm-1"}, "dm-1"},
+		{Event{Action: "remove", Name: "dm-0", Props: cookie}, "dm-0"},
+		{Event{Action: "remove", Name: "dm-0"}, "dm-0"},
+		{Event{Action: "add", Name: "dm-2"}, "dm-0"}, // the kernel was late with 0
+		{Event{Action: "change", Name: "dm-2", Props: cookie}, "dm-0"},
+		{Event{Action: "remove", Name: "dm-5", Props: cookie}, "dm-2"}, // never had a table
+		{Event{Action: "add", Name: "dm-5"}, "dm-2"},
+	} {
+		if got := n.of(step.e); got != step.want {
+			t.Errorf("step %d: %s %s is %s, not %s", i, step.e.Action, step.e.Name, got, step.want)
+		}
+	}
 }
