@@ -85,7 +85,7 @@ func newVocabulary() vocabulary {
 	for p, section := range of {
 		v[p] = map[string]policy.Keyword{}
 		for _, k := range policy.Keywords() {
-			if k.Sections&section == 0 {
+			if k.Sections&section == 0 || k.Native {
 				continue
 			}
 			if section == policy.SectionBlacklistDevice {

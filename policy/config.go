@@ -73,6 +73,7 @@ type Device struct {
 	Layer                     Layer  // its settings, vendor/product/revision/product_blacklist not among them
 	ProductBlacklist          string
 	BuiltIn                   bool
+	Disabled                  bool // switched off: it matches nothing. Only the native form can say so
 	Origin                    Origin
 }
 
@@ -102,4 +103,25 @@ type Config struct {
 	Multipaths          []Multipath
 	OldKeywords         []Setting // keywords from before find_multipaths that were found, in order
 	NVMeNativeMultipath bool      // /sys/module/nvme_core/parameters/multipath is Y
+
+	// What only the native form can say.
+	Disks []Disk // names of disks that stay single, in file order
+	HA    HA
+}
+
+// Disk names a disk that stays single: a link, an owner and a mode that the udev
+// hook gives it, without a map.
+type Disk struct {
+	WWID         string // any id of the LUN, byte for byte as written
+	Name         string // of the link below /dev; it may have slashes: "oracleasm/ocr1"
+	Owner, Group string // name or number; "" unset
+	Mode         int    // -1 unset, else 0..0777
+	Origin       Origin
+}
+
+// HA is what the cluster above the maps demands of them.
+type HA struct {
+	DeadlineSeconds int    // in which an I/O must end, well or not: the cluster's disk or watchdog time-out; 0: none is given
+	Queueing        string // "allowed", "bounded" or "forbidden"; "" unset
+	Origin          Origin
 }

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -32,14 +33,20 @@ type Compiled struct {
 func Compile(cfg Config) (*Compiled, []Problem) {
 	c := &Compiled{config: cfg}
 	var problems, more []Problem
-	builtinBlacklist, builtinExceptions := BuiltinRules(cfg.Devices, cfg.NVMeNativeMultipath)
+	devices := enabled(cfg.Devices)
+	builtinBlacklist, builtinExceptions := BuiltinRules(devices, cfg.NVMeNativeMultipath)
 	c.blacklist.rules, more = compileRules("blacklist", cfg.Blacklist, builtinBlacklist)
 	problems = append(problems, more...)
 	c.blacklist.exceptions, more = compileRules("blacklist_exceptions", cfg.Exceptions, builtinExceptions)
 	problems = append(problems, more...)
-	c.devices, more = compileDevices(cfg.Devices)
+	c.devices, more = compileDevices(devices)
 	problems = append(problems, more...)
 	return c, append(problems, c.compileMultipaths()...)
+}
+
+// enabled leaves out the entries that are switched off.
+func enabled(devices []Device) []Device {
+	return slices.DeleteFunc(slices.Clone(devices), func(d Device) bool { return d.Disabled })
 }
 
 // maxMapName is the longest name of a dm device (DM_NAME_LEN less the NUL,

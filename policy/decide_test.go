@@ -212,3 +212,24 @@ func TestAliasGivenTwice(t *testing.T) {
 		}
 	}
 }
+
+func TestADisabledEntryMatchesNothing(t *testing.T) {
+	cfg := Config{Devices: []Device{{
+		Vendor: "ACME", Product: "Turbo", Layer: Layer{{Keyword: "path_selector", Value: "queue-length 0"}}, ProductBlacklist: "Turbo",
+	}}}
+	id := scsi.Identity{WWID: "3600", Vendor: "ACME", Model: "Turbo"}
+	for _, off := range []bool{false, true} {
+		cfg.Devices[0].Disabled = off
+		c, problems := Compile(cfg)
+		if len(problems) > 0 {
+			t.Fatal(problems)
+		}
+		d := c.Decide(id, Facts{Devnode: "sda", DevType: "disk"}, State{})
+		if got := d.Settings.Selector.V == "queue-length 0"; got == off {
+			t.Errorf("disabled %v: selector %q", off, d.Settings.Selector.V)
+		}
+		if got := strings.Contains(d.Reason, "blacklist"); got == off {
+			t.Errorf("disabled %v: %s", off, d.Reason)
+		}
+	}
+}

@@ -200,6 +200,7 @@ type Settings struct {
 	SkipKpartx     Value[bool]
 	DeferredRemove Value[bool]
 	AutoResize     Value[string] // "never", "grow_only", "grow_shrink"
+	ExpectedPaths  Value[int]    // 0: not said
 	// Of the path.
 	Checker        Value[string]
 	Prio           Value[string]

@@ -61,15 +61,17 @@ type Keyword struct {
 	Old      []string          // synonyms that are deprecated
 	// ZeroUnset says that 0 is no value of its own: it leaves the setting unset.
 	ZeroUnset bool
-	Many      bool   // may stand several times in one place
-	Default   string // canonical built-in default; "" none
-	Meaning   string // one clause
+	// Native says that only the YAML form has it: multipath.conf does not know it.
+	Native  bool
+	Many    bool   // may stand several times in one place
+	Default string // canonical built-in default; "" none
+	Meaning string // one clause
 }
 
 // Keywords gives all keywords in the order of a dump's defaults section, those
 // of the other sections behind.
 func Keywords() []Keyword {
-	return slices.Concat(generalKeywords(), pathKeywords(), daemonKeywords(), entryKeywords(), ignoredKeywords())
+	return slices.Concat(generalKeywords(), pathKeywords(), daemonKeywords(), entryKeywords(), nativeKeywords(), ignoredKeywords())
 }
 
 const (
@@ -199,6 +201,12 @@ func entryKeywords() []Keyword {
 		{Name: "wwid", Sections: SectionBlacklist, Kind: KindRule, Many: true, Meaning: "WWID"},
 		{Name: "property", Sections: SectionBlacklist, Kind: KindRule, Many: true, Meaning: "name of a udev property"},
 		{Name: "protocol", Sections: SectionBlacklist, Kind: KindRule, Many: true, Meaning: "protocol of the path"},
+	}
+}
+
+func nativeKeywords() []Keyword {
+	return []Keyword{
+		{Name: "expected_paths", Sections: everywhere, Kind: KindUint, Min: 1, Max: 1024, Native: true, Meaning: "paths a map has when all is well"},
 	}
 }
 

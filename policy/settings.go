@@ -141,6 +141,7 @@ func (r *resolver) settings(id scsi.Identity, f Facts, k Kernel) Settings {
 		SkipKpartx:     r.yesNo("skip_kpartx", false),
 		DeferredRemove: r.yesNo("deferred_remove", false),
 		AutoResize:     r.word("auto_resize", "never", "never", "grow_only", "grow_shrink"),
+		ExpectedPaths:  r.number("expected_paths", 0, 1),
 
 		CheckerTimeout:     r.number("checker_timeout", 0, 0),
 		QueueWithoutDaemon: r.yesNo("queue_without_daemon", false),
@@ -233,6 +234,7 @@ func (r *resolver) explain(s Settings) {
 	yesNo("skip_kpartx", s.SkipKpartx)
 	yesNo("deferred_remove", s.DeferredRemove)
 	text("auto_resize", s.AutoResize)
+	number("expected_paths", s.ExpectedPaths)
 	text("path_checker", s.Checker)
 	text("prio", s.Prio)
 	text("prio_args", s.PrioArgs)
