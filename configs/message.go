@@ -89,6 +89,15 @@ type Message struct {
 	Text    string
 	Word    string // the word it is about, "" if none
 	Suggest string // the nearest right word, "" if none is near
+	Source  string // the line it is about, or the part around the column, fit to be printed; "" if none is known
+	Mark    string // what stands below Source: blanks, then ^~~~ below the offending text
+}
+
+// Refused says whether a file with this message is refused. There are two
+// levels: the daemon takes what multipath-tools would take and says what it left
+// out, so only an error makes it refuse; strict, any warning does too. Notes never.
+func (m Message) Refused(strict bool) bool {
+	return m.Level == LevelError || strict && m.Level == LevelWarning
 }
 
 // String gives "file:line:col: text (did you mean X?)".

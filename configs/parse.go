@@ -30,7 +30,8 @@ func Parse(files []File) (policy.Config, []Message, error) {
 		r.file(f.Data)
 		if bad := r.out.errors; len(bad) > 0 {
 			if !f.DropIn {
-				return policy.Config{}, append(m.messages, r.messages...), &Error{Message: bad[0]}
+				WithSource(bad[:1], f.Path, f.Data)
+				return policy.Config{}, withSources(append(m.messages, r.messages...), files), &Error{Message: bad[0]}
 			}
 			for i := range r.messages {
 				r.messages[i].Level = min(r.messages[i].Level, LevelWarning)
@@ -46,7 +47,26 @@ func Parse(files []File) (policy.Config, []Message, error) {
 	for _, f := range files {
 		c.Files = append(c.Files, f.Path)
 	}
-	return c, m.messages, nil
+	return c, withSources(m.messages, files), nil
+}
+
+// withSources gives all messages their lines.
+func withSources(messages []Message, files []File) []Message {
+	byFile := map[string][]int{}
+	for i, m := range messages {
+		byFile[m.Origin.File] = append(byFile[m.Origin.File], i)
+	}
+	for _, f := range files {
+		var of []Message
+		for _, i := range byFile[f.Path] {
+			of = append(of, messages[i])
+		}
+		WithSource(of, f.Path, f.Data)
+		for n, i := range byFile[f.Path] {
+			messages[i] = of[n]
+		}
+	}
+	return messages
 }
 
 // merger lays file over file.

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"pathkeeper/configs"
 	"pathkeeper/show"
 )
 
@@ -58,7 +59,7 @@ func (e usageError) Error() string { return e.text }
 func usagef(format string, args ...any) error { return usageError{fmt.Sprintf(format, args...)} }
 
 // report says on standard error what went wrong, in one line, and gives the exit
-// code for it.
+// code for it. A mistake in a configuration file is shown below that line.
 func report(std streams, name string, err error) int {
 	if err == nil {
 		return exitDone
@@ -69,6 +70,10 @@ func report(std streams, name string, err error) int {
 	var usage usageError
 	if errors.As(err, &usage) {
 		return exitUsage
+	}
+	var bad *configs.Error
+	if errors.As(err, &bad) {
+		io.WriteString(std.err, bad.Message.Excerpt())
 	}
 	return exitError
 }
