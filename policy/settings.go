@@ -200,47 +200,12 @@ const maxCheckSeconds = 1<<31 - 1
 
 // explain writes the settings that do not stand at their built-in default.
 func (r *resolver) explain(s Settings) {
-	say := func(keyword, value string, o Origin) {
-		if o.Note != builtInNote || o.File != "" {
-			r.trace.add("settings", keyword+" = "+value, o)
+	for _, t := range s.Texts() {
+		if t.Origin.builtIn() {
+			continue
 		}
+		r.trace.add("settings", t.Keyword+" = "+t.Value, t.Origin)
 	}
-	yesNo := func(keyword string, v Value[bool]) {
-		word := "no"
-		if v.V {
-			word = "yes"
-		}
-		say(keyword, word, v.Origin)
-	}
-	text := func(keyword string, v Value[string]) { say(keyword, v.V, v.Origin) }
-	number := func(keyword string, v Value[int]) { say(keyword, strconv.Itoa(v.V), v.Origin) }
-	text("alias", s.Alias)
-	yesNo("user_friendly_names", s.UserFriendly)
-	text("alias_prefix", s.AliasPrefix)
-	text("path_grouping_policy", s.Grouping)
-	text("path_selector", s.Selector)
-	text("features", s.Features)
-	text("hardware_handler", s.Handler)
-	say("no_path_retry", s.NoPathRetry.V.String(), s.NoPathRetry.Origin)
-	say("failback", s.Failback.V.String(), s.Failback.Origin)
-	number("rr_min_io_rq", s.MinIO)
-	text("rr_weight", s.RRWeight)
-	text("uid", s.UID)
-	text("gid", s.GID)
-	if s.Mode.V >= 0 {
-		say("mode", "0"+strconv.FormatInt(int64(s.Mode.V), 8), s.Mode.Origin)
-	}
-	text("flush_on_last_del", s.FlushOnLastDel)
-	yesNo("skip_kpartx", s.SkipKpartx)
-	yesNo("deferred_remove", s.DeferredRemove)
-	text("auto_resize", s.AutoResize)
-	number("expected_paths", s.ExpectedPaths)
-	text("path_checker", s.Checker)
-	text("prio", s.Prio)
-	text("prio_args", s.PrioArgs)
-	number("checker_timeout", s.CheckerTimeout)
-	number("polling_interval", s.PollingInterval)
-	number("max_polling_interval", s.MaxPollingInterval)
-	yesNo("queue_without_daemon", s.QueueWithoutDaemon)
-	text("find_multipaths", s.FindMultipaths)
 }
+
+func (o Origin) builtIn() bool { return o.File == "" && o.Note == builtInNote }

@@ -86,3 +86,61 @@ func parseMode(s string) (int, bool) {
 	n, err := strconv.ParseUint(s, 8, 16)
 	return int(n), err == nil && n <= 0o777
 }
+
+// Texts gives every setting as a configuration file would write it, by keyword;
+// the text of one that is unset is empty.
+func (s Settings) Texts() []Setting {
+	text := func(keyword string, v Value[string]) Setting { return Setting{keyword, v.V, v.Origin} }
+	yesNo := func(keyword string, v Value[bool]) Setting {
+		word := "no"
+		if v.V {
+			word = "yes"
+		}
+		return Setting{keyword, word, v.Origin}
+	}
+	// A number that says "unset" does so only where nobody wrote it.
+	number := func(keyword string, v Value[int], unset int) Setting {
+		if v.V == unset && v.Origin.builtIn() {
+			return Setting{keyword, "", v.Origin}
+		}
+		return Setting{keyword, strconv.Itoa(v.V), v.Origin}
+	}
+	const always = -1 // no number is unset
+	retry := Setting{"no_path_retry", s.NoPathRetry.V.String(), s.NoPathRetry.Origin}
+	if s.NoPathRetry.V.Mode == RetryUnset {
+		retry.Value = ""
+	}
+	mode := Setting{"mode", "", s.Mode.Origin}
+	if s.Mode.V >= 0 {
+		mode.Value = "0" + strconv.FormatInt(int64(s.Mode.V), 8)
+	}
+	return []Setting{
+		text("alias", s.Alias),
+		yesNo("user_friendly_names", s.UserFriendly),
+		text("alias_prefix", s.AliasPrefix),
+		text("path_grouping_policy", s.Grouping),
+		text("path_selector", s.Selector),
+		text("features", s.Features),
+		text("hardware_handler", s.Handler),
+		retry,
+		{"failback", s.Failback.V.String(), s.Failback.Origin},
+		number("rr_min_io_rq", s.MinIO, always),
+		text("rr_weight", s.RRWeight),
+		text("uid", s.UID),
+		text("gid", s.GID),
+		mode,
+		text("flush_on_last_del", s.FlushOnLastDel),
+		yesNo("skip_kpartx", s.SkipKpartx),
+		yesNo("deferred_remove", s.DeferredRemove),
+		text("auto_resize", s.AutoResize),
+		number("expected_paths", s.ExpectedPaths, 0),
+		text("path_checker", s.Checker),
+		text("prio", s.Prio),
+		text("prio_args", s.PrioArgs),
+		number("checker_timeout", s.CheckerTimeout, 0),
+		number("polling_interval", s.PollingInterval, always),
+		number("max_polling_interval", s.MaxPollingInterval, always),
+		yesNo("queue_without_daemon", s.QueueWithoutDaemon),
+		text("find_multipaths", s.FindMultipaths),
+	}
+}
