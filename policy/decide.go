@@ -25,6 +25,7 @@ type Compiled struct {
 	multipaths map[string][]int  // by wwid text: indices into config.Multipaths, ascending
 	aliases    map[string]string // alias -> wwid text of the entry that has it
 	aliasList  []string          // the aliases, in file order
+	singles    singles
 }
 
 // Compile reads the expressions of a configuration and adds the built-in
@@ -41,7 +42,8 @@ func Compile(cfg Config) (*Compiled, []Problem) {
 	problems = append(problems, more...)
 	c.devices, more = compileDevices(devices)
 	problems = append(problems, more...)
-	return c, append(problems, c.compileMultipaths()...)
+	problems = append(problems, c.compileMultipaths()...)
+	return c, append(problems, c.compileDisks()...)
 }
 
 // enabled leaves out the entries that are switched off.
@@ -158,6 +160,7 @@ func (c *Compiled) Decide(id scsi.Identity, f Facts, st State) Decision {
 		claimText += ": " + after
 	}
 	t.add("claim", claimText, Origin{})
+	d.Single = c.single(id, f, d, st, t)
 	d.Settings = r.settings(id, f, st.Kernel)
 	d.Trace = t.steps
 	return d

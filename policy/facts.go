@@ -59,7 +59,8 @@ type Decision struct {
 	Reason   string   // one clause: "blacklisted by devnode"
 	Origin   Origin   // of the rule that decided
 	Settings Settings // of the device, valid whatever the verdict
-	Trace    []Trace  // in order: identity, match, admission, blacklist, claim, settings
+	Single   Single   // what the names section gives it as a disk without a map
+	Trace    []Trace  // in order: identity, match, admission, blacklist, claim, disk, settings
 	// RecordOldIDs are the old ids by which the configuration or the bindings
 	// file named this LUN: to be recorded durably before it gets its map, those
 	// that State.OldIDs already has not among them.

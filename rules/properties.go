@@ -50,10 +50,46 @@ func PathProperties(d policy.Decision) []KV {
 	if o := d.Origin.String(); o != "" {
 		reason += " [" + o + "]"
 	}
-	if len(reason) > maxReasonBytes {
-		reason = reason[:maxReasonBytes]
+	return append(out, KV{"PATHKEEPER_REASON", shortReason(reason)})
+}
+
+func shortReason(text string) string {
+	if len(text) > maxReasonBytes {
+		text = text[:maxReasonBytes]
 	}
-	return append(out, KV{"PATHKEEPER_REASON", strings.ToValidUTF8(reason, "_")})
+	return strings.ToValidUTF8(text, "_")
+}
+
+// DiskOwner is who shall own a disk that stays single, as numbers; "" leaves owner
+// or group as they are.
+type DiskOwner struct {
+	UID, GID string
+	Odd      string // what could not be resolved, "" nothing
+}
+
+// DiskProperties is what the hook prints besides, of a disk that a names entry
+// names: the rule makes link, owner, group and mode of it. Where the claim cannot
+// be told, PATHKEEPER_TOLD is not printed, and the rule keeps what was there.
+func DiskProperties(d policy.Decision, owner DiskOwner) []KV {
+	if d.Claim == policy.ClaimUnknown {
+		return nil
+	}
+	out := []KV{{"PATHKEEPER_TOLD", "1"}}
+	why := owner.Odd
+	if d.Single.Refused != "" {
+		why = "gives nothing: " + d.Single.Refused
+	}
+	if d.Single.Named() {
+		mode := ""
+		if d.Single.Mode >= 0 {
+			mode = policy.FormatMode(d.Single.Mode & 0o777)
+		}
+		out = append(out, KV{"PATHKEEPER_NAME", d.Single.Name}, KV{"PATHKEEPER_UID", owner.UID}, KV{"PATHKEEPER_GID", owner.GID}, KV{"PATHKEEPER_MODE", mode})
+	}
+	if why != "" {
+		out = append(out, KV{"PATHKEEPER_NAME_REASON", shortReason("names entry [" + d.Single.Origin.String() + "]: " + why)})
+	}
+	return out
 }
 
 // Unknown is a count that was not told.

@@ -147,6 +147,10 @@ func TestHookWritesWhatRulesRead(t *testing.T) {
 			written[kv.Key] = true
 		}
 	}
+	named := policy.Decision{Claim: policy.ClaimNo, Single: policy.Single{ID: "3600a", Name: "ocr1", Mode: 0o660}}
+	for _, kv := range DiskProperties(named, DiskOwner{UID: "1", GID: "2"}) {
+		written[kv.Key] = true
+	}
 	all := pathRules + mapRules + ownerRules
 	for key := range written {
 		if !strings.Contains(all, "{"+key+"}") {
@@ -177,6 +181,35 @@ func TestPathProperties(t *testing.T) {
 	want := "DM_MULTIPATH_DEVICE_PATH=\"0\"\nPATHKEEPER_REASON=\"blacklisted by devnode _^sd__X=1 [/etc/multipath.conf:3:9]\"\n"
 	if diff := cmp.Diff(want, Format(PathProperties(d))); diff != "" {
 		t.Error(diff)
+	}
+}
+
+func TestDiskProperties(t *testing.T) {
+	named := policy.Single{ID: "3600a", Name: "oracleasm/ocr1", Owner: "oracle", Group: "dba", Mode: 0o660, Origin: policy.Origin{File: "pathkeeper.yaml", Line: 3, Column: 5}}
+	refused := policy.Single{ID: "3600a", Refused: "it is a path", Mode: -1, Origin: named.Origin}
+	ownerOnly := policy.Single{ID: "3600a", Owner: "oracle", Mode: -1}
+	for _, c := range []struct {
+		name  string
+		d     policy.Decision
+		owner DiskOwner
+		want  string
+	}{
+		{"named", policy.Decision{Claim: policy.ClaimNo, Single: named}, DiskOwner{UID: "54321", GID: "503"}, "TOLD=1 NAME=oracleasm/ocr1 UID=54321 GID=503 MODE=0660"},
+		{"owner unknown", policy.Decision{Claim: policy.ClaimNo, Single: named}, DiskOwner{GID: "503", Odd: "owner oracle is not known"}, "TOLD=1 NAME=oracleasm/ocr1 GID=503 MODE=0660 NAME_REASON=names entry [pathkeeper.yaml:3:5]: owner oracle is not known"},
+		{"owner only", policy.Decision{Claim: policy.ClaimNo, Single: ownerOnly}, DiskOwner{UID: "0"}, "TOLD=1 UID=0"},
+		{"refused", policy.Decision{Claim: policy.ClaimYes, Single: refused}, DiskOwner{}, "TOLD=1 NAME_REASON=names entry [pathkeeper.yaml:3:5]: gives nothing: it is a path"},
+		{"no entry", policy.Decision{Claim: policy.ClaimNo}, DiskOwner{}, "TOLD=1"},
+		{"cannot be told", policy.Decision{Claim: policy.ClaimUnknown, Single: named}, DiskOwner{}, ""},
+	} {
+		var got []string
+		for _, kv := range DiskProperties(c.d, c.owner) {
+			if kv.Value != "" {
+				got = append(got, strings.TrimPrefix(kv.Key, "PATHKEEPER_")+"="+kv.Value)
+			}
+		}
+		if diff := cmp.Diff(c.want, strings.Join(got, " ")); diff != "" {
+			t.Errorf("%s: %s", c.name, diff)
+		}
 	}
 }
 

@@ -203,7 +203,8 @@ func hook(h hookHost, env uevent.Props) ([]rules.KV, error) {
 		}
 		return rules.MapProperties(d.mapFacts(disk, env)), nil
 	}
-	return rules.PathProperties(d.path(disk, env)), nil
+	dec := d.path(disk, env)
+	return append(rules.PathProperties(dec), rules.DiskProperties(dec, d.diskOwner(dec.Single))...), nil
 }
 
 // stateFiles is what the state files say.
