@@ -3,6 +3,9 @@ package daemon
 import (
 	"context"
 	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
 
 	"pathkeeper/configs"
 	"pathkeeper/mpath"
@@ -48,6 +51,35 @@ func (c *configLoader) load() (loaded, error) {
 		}
 	}
 	return l, nil
+}
+
+// said is what was found wrong or out of date in the files.
+func (l loaded) said() []string {
+	out := slices.Clone(l.warnings)
+	for _, m := range l.messages {
+		out = append(out, m.String())
+	}
+	return out
+}
+
+// at is the loader of another place: a file instead of the main one, or a directory
+// with multipath.conf and conf.d. "" is this one.
+func (c *configLoader) at(place string) (*configLoader, error) {
+	if place == "" {
+		return c, nil
+	}
+	if !filepath.IsAbs(place) {
+		return nil, fmt.Errorf("%s: the daemon needs the whole path", place)
+	}
+	st, err := os.Stat(place)
+	if err != nil {
+		return nil, fmt.Errorf("reading the configuration: %w", err)
+	}
+	p := c.paths
+	if p.Main = place; st.IsDir() {
+		p.Main, p.Dir = filepath.Join(place, "multipath.conf"), filepath.Join(place, "conf.d")
+	}
+	return &configLoader{paths: p}, nil
 }
 
 func (l loaded) event(reconfigure bool) mpath.Configured {

@@ -51,11 +51,12 @@ func (s source) Status() server.Status {
 
 func (s source) Reload(ctx context.Context) (server.ReloadResult, error) {
 	l, err := s.d.reload(ctx)
-	r := server.ReloadResult{Files: l.config.Files, Warnings: l.warnings}
-	for _, m := range l.messages {
-		r.Warnings = append(r.Warnings, m.String())
-	}
-	return r, err
+	return server.ReloadResult{Files: l.config.Files, Warnings: l.said()}, err
+}
+
+func (s source) Plan(ctx context.Context, place string) (server.PlanResult, error) {
+	p, l, err := s.d.plan(ctx, place)
+	return server.PlanResult{Plan: p, Warnings: l.said()}, err
 }
 
 func (s source) Command(ctx context.Context, c mpath.Command) (mpath.Reply, error) {

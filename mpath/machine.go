@@ -428,6 +428,9 @@ func (mc *Machine) OpenActions() int {
 	return n
 }
 
+// Started says whether the first picture is complete.
+func (mc *Machine) Started() bool { return mc.started }
+
 // Settled says whether the first picture is complete and what it asked for is
 // done: the maps of the host are there.
 func (mc *Machine) Settled() bool {

@@ -136,6 +136,7 @@ func (a *API) handler() http.Handler {
 		"/v1/events":   {http.MethodGet, a.events},
 		"/v1/reload":   {http.MethodPost, a.reload},
 		"/v1/command":  {http.MethodPost, a.command},
+		"/v1/plan":     {http.MethodPost, a.plan},
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		cred, _ := r.Context().Value(credKey{}).(Cred)
@@ -143,7 +144,7 @@ func (a *API) handler() http.Handler {
 		route, ok := routes[r.URL.Path]
 		switch {
 		case !ok:
-			fail(w, http.StatusNotFound, "there is no "+r.URL.Path+"; this is version 1 of the API: /v1/snapshot, /v1/status, /v1/events, /v1/reload, /v1/command")
+			fail(w, http.StatusNotFound, "there is no "+r.URL.Path+"; this is version 1 of the API: /v1/snapshot, /v1/status, /v1/events, /v1/reload, /v1/command, /v1/plan")
 		case r.Method != route.method:
 			w.Header().Set("Allow", route.method)
 			fail(w, http.StatusMethodNotAllowed, r.URL.Path+" takes "+route.method)

@@ -52,6 +52,22 @@ func TestClient(t *testing.T) {
 	}
 }
 
+func TestPlan(t *testing.T) {
+	path := start(t, &fakeSource{}, server.Options{Cred: as(0)})
+	c := server.NewClient(path)
+	r, err := c.Plan(t.Context(), server.PlanRequest{Place: "/root/new.conf"})
+	if err != nil || r.Plan.Version != mpath.PlanVersion || r.Plan.Config.Place != "/root/new.conf" || len(r.Warnings) != 1 {
+		t.Errorf("%+v %v", r, err)
+	}
+	if _, err := c.Plan(t.Context(), server.PlanRequest{Place: "/bad"}); !errors.Is(err, server.ErrRefused) || !strings.Contains(err.Error(), "/bad:3:9") {
+		t.Errorf("a bad configuration: %v", err)
+	}
+	other := server.NewClient(start(t, &fakeSource{}, server.Options{Cred: as(1000)}))
+	if _, err := other.Plan(t.Context(), server.PlanRequest{}); !errors.Is(err, server.ErrDenied) {
+		t.Errorf("another user: %v", err)
+	}
+}
+
 func TestCommand(t *testing.T) {
 	src := &fakeSource{}
 	path := start(t, src, server.Options{Cred: as(0)})

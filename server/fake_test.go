@@ -48,6 +48,13 @@ func (f *fakeSource) Reload(ctx context.Context) (server.ReloadResult, error) {
 	return server.ReloadResult{Files: []string{"/etc/multipath.conf"}, Warnings: []string{"/etc/multipath.conf:3:9: odd"}}, f.reloadErr
 }
 
+func (f *fakeSource) Plan(_ context.Context, place string) (server.PlanResult, error) {
+	if place == "/bad" {
+		return server.PlanResult{}, errors.New("/bad:3:9: no such keyword")
+	}
+	return server.PlanResult{Plan: mpath.Plan{Version: mpath.PlanVersion, Config: mpath.PlanConfig{Place: place}}, Warnings: []string{"odd"}}, nil
+}
+
 func (f *fakeSource) Command(_ context.Context, c mpath.Command) (mpath.Reply, error) {
 	f.commands.Add(1)
 	if c.Map == "slow" {

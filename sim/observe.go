@@ -21,7 +21,7 @@ func (s *Session) Snapshot(checks bool) (snap mpath.Snapshot, running bool, err 
 	case s.d.running:
 		return s.d.Snapshot(), true, nil
 	}
-	cfg, _, err := s.loadConfig()
+	cfg, _, err := s.loadConfig("")
 	if err != nil {
 		return snap, false, err
 	}
@@ -59,9 +59,18 @@ func (w *World) observe(cfg policy.Config, ports engine.Ports, checks bool) mpat
 	return core.Snapshot()
 }
 
-// loadConfig reads the host's configuration as package daemon does.
-func (s *Session) loadConfig() (policy.Config, []configs.Message, error) {
-	const main, dir = "/etc/multipath.conf", "/etc/multipath/conf.d"
+// loadConfig reads the host's configuration, or that at a place, as package daemon
+// does.
+func (s *Session) loadConfig(place string) (policy.Config, []configs.Message, error) {
+	main, dir := "/etc/multipath.conf", "/etc/multipath/conf.d"
+	if _, file := find(s.w.Files.files, place); file {
+		main = place
+	} else if place != "" {
+		main, dir = place+"/multipath.conf", place+"/conf.d"
+		if _, ok := find(s.w.Files.files, main); !ok {
+			return policy.Config{}, nil, errors.New("reading the configuration: there is no file " + place + " and none " + main)
+		}
+	}
 	var files []configs.File
 	if text, ok := find(s.w.Files.files, main); ok {
 		files = append(files, configs.File{Path: main, Data: []byte(text)})

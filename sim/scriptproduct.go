@@ -144,7 +144,7 @@ func (s *Session) startDaemon(c scenario.Command) error {
 		}
 		return fmt.Errorf("the daemon was started already")
 	}
-	cfg, messages, err := s.loadConfig()
+	cfg, messages, err := s.loadConfig("")
 	if refuses, ok := c.Options["refuses"]; ok {
 		re, bad := pattern(refuses)
 		exit, bad2 := strconv.Atoi(c.Options["exit"])
@@ -181,7 +181,7 @@ func (s *Session) stopDaemon() error {
 // reload reads the configuration again and gives it to the daemon. The texts are
 // warnings.
 func (s *Session) reload() ([]string, error) {
-	cfg, messages, err := s.loadConfig()
+	cfg, messages, err := s.loadConfig("")
 	if err != nil {
 		return nil, err
 	}

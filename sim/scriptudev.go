@@ -27,7 +27,7 @@ func (s *Session) DM() dmmap.Port { return DM{s.w} }
 
 // Config reads the host's configuration.
 func (s *Session) Config() (policy.Config, error) {
-	cfg, _, err := s.loadConfig()
+	cfg, _, err := s.loadConfig("")
 	return cfg, err
 }
 

@@ -2,9 +2,11 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"pathkeeper/blockio"
+	"pathkeeper/daemon"
 	"pathkeeper/mpath"
 	"pathkeeper/scsi"
 	"pathkeeper/scsi/sgio"
@@ -18,6 +20,9 @@ type machine interface {
 	snapshot(ctx context.Context, at places, checks bool, talk func(string)) (mpath.Snapshot, error)
 	reload(ctx context.Context, at places) (server.ReloadResult, error)
 	command(ctx context.Context, at places, c mpath.Command) (mpath.Reply, error)
+	plan(ctx context.Context, at places, place string, talk func(string)) (server.PlanResult, error)
+	readFile(name string) ([]byte, error)
+	writeFile(name string, text []byte) error
 	nodes() blockio.NodePort
 	scsi() scsi.Port
 }
@@ -35,6 +40,15 @@ func (thisMachine) reload(ctx context.Context, at places) (server.ReloadResult, 
 
 func (thisMachine) command(ctx context.Context, at places, c mpath.Command) (mpath.Reply, error) {
 	return server.NewClient(at.socket).Command(ctx, c)
+}
+
+func (thisMachine) plan(ctx context.Context, at places, place string, talk func(string)) (server.PlanResult, error) {
+	r, err := server.NewClient(at.socket).Plan(ctx, server.PlanRequest{Place: place})
+	if !errors.Is(err, server.ErrNotRunning) {
+		return r, err
+	}
+	talk(notRunning)
+	return daemon.ObservePlan(ctx, daemon.Options{ConfigFile: at.configFile, ConfigDir: at.configDir, Version: version}, place)
 }
 
 func (thisMachine) nodes() blockio.NodePort { return blockio.New("/dev") }
@@ -66,6 +80,14 @@ func (m simMachine) command(_ context.Context, _ places, c mpath.Command) (mpath
 		err = server.ErrNotRunning
 	}
 	return r, err
+}
+
+func (m simMachine) plan(_ context.Context, _ places, place string, _ func(string)) (server.PlanResult, error) {
+	p, warnings, running, err := m.s.Plan(place)
+	if !running {
+		err = server.ErrNotRunning
+	}
+	return server.PlanResult{Plan: p, Warnings: warnings}, err
 }
 
 func (m simMachine) nodes() blockio.NodePort { return m.s.Nodes() }

@@ -64,6 +64,9 @@ func report(std streams, name string, err error) int {
 	if err == nil {
 		return exitDone
 	}
+	if errors.Is(err, errChanges) {
+		return exitChanges
+	}
 	text := strings.TrimSpace(err.Error())
 	lines := strings.FieldsFunc(text, func(r rune) bool { return r == '\n' || r == '\t' })
 	fmt.Fprintf(std.err, "%s: %s\n", name, show.Safe(strings.Join(lines, " ")))

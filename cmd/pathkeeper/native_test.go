@@ -57,6 +57,10 @@ func (f *fakeDaemon) Status() server.Status {
 	return server.Status{Version: version, PID: 1, State: "running"}
 }
 
+func (f *fakeDaemon) Plan(context.Context, string) (server.PlanResult, error) {
+	return server.PlanResult{}, errors.New("no plan here")
+}
+
 func (f *fakeDaemon) Reload(context.Context) (server.ReloadResult, error) {
 	if f.refuse != "" {
 		return server.ReloadResult{}, errors.New(f.refuse)
