@@ -30,6 +30,15 @@ func Observe(ctx context.Context, opt ObserveOptions) (mpath.Snapshot, error) {
 	return s, err
 }
 
+// ObserveBasis is Observe with what the core decided from.
+func ObserveBasis(ctx context.Context, opt ObserveOptions) (s mpath.Snapshot, b mpath.Basis, err error) {
+	err = observe(ctx, opt, func(mc *mpath.Machine) bool { return mc.Complete(opt.Checks) }, func(d *Daemon) error {
+		s, b = d.loop.fresh(), d.loop.core.Basis()
+		return nil
+	})
+	return s, b, err
+}
+
 // ObservePlan says, without the daemon, what it would do if it were started with the
 // system's configuration and then given the one at a place, "" the system's: what a
 // start changes nothing of, and a reload does. It asks every path and changes nothing.

@@ -19,6 +19,11 @@ func (s source) Snapshot() mpath.Snapshot {
 	return snap
 }
 
+func (s source) Basis(ctx context.Context) (snap mpath.Snapshot, b mpath.Basis, err error) {
+	err = s.d.loop.call(ctx, func() { snap, b = s.d.loop.core.Snapshot(), s.d.loop.core.Basis() })
+	return snap, b, err
+}
+
 func (s source) Status() server.Status {
 	snap := s.d.loop.current()
 	st := server.Status{

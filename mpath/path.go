@@ -270,17 +270,7 @@ func (mc *Machine) decide(p *path) {
 		return
 	}
 	mc.stir(p)
-	f := p.seen.Facts
-	ids := idStrings(p.seen.Identity)
-	// A failed mark keeps udev from claiming; the core itself tries again, at
-	// its own pace, and a map that it could make takes the mark away.
-	f.InWWIDs, f.Failed, f.MapExists = false, false, false
-	for _, id := range ids {
-		f.InWWIDs = f.InWWIDs || hasSorted(mc.wwids, id)
-		f.MapExists = f.MapExists || mc.haveMap(id)
-	}
-	f.OtherPaths = mc.otherPaths(p)
-	f.TPGS = p.seen.Identity.TPGS != 0 && mc.allTPGS(p)
+	f := mc.factsOf(p)
 	was := p.decision
 	p.decision = mc.rules.Decide(p.seen.Identity, f, mc.state)
 	mc.recordOldIDs(p)
@@ -298,6 +288,22 @@ func (mc *Machine) decide(p *path) {
 		mc.note(LevelInfo, p.seen.Name, "left alone: "+p.decision.Reason)
 	}
 	mc.assign(p, target)
+}
+
+// factsOf completes what the device itself shows with what the core knows of its
+// LUN.
+func (mc *Machine) factsOf(p *path) policy.Facts {
+	f := p.seen.Facts
+	// A failed mark keeps udev from claiming; the core itself tries again, at
+	// its own pace, and a map that it could make takes the mark away.
+	f.InWWIDs, f.Failed, f.MapExists = false, false, false
+	for _, id := range idStrings(p.seen.Identity) {
+		f.InWWIDs = f.InWWIDs || hasSorted(mc.wwids, id)
+		f.MapExists = f.MapExists || mc.haveMap(id)
+	}
+	f.OtherPaths = mc.otherPaths(p)
+	f.TPGS = p.seen.Identity.TPGS != 0 && mc.allTPGS(p)
+	return f
 }
 
 // wwidFor is the WWID of the map that a path belongs to: that of a map which

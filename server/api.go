@@ -132,6 +132,7 @@ func (a *API) handler() http.Handler {
 	}{
 		"/v1/snapshot": {http.MethodGet, a.snapshot},
 		"/v1/raw":      {http.MethodGet, a.raw},
+		"/v1/basis":    {http.MethodGet, a.basis},
 		"/v1/status":   {http.MethodGet, a.status},
 		"/v1/events":   {http.MethodGet, a.events},
 		"/v1/reload":   {http.MethodPost, a.reload},
@@ -209,6 +210,34 @@ func (a *API) raw(w http.ResponseWriter, r *http.Request, c Cred) {
 	}
 	defer leave()
 	sendJSON(w, http.StatusOK, rawAnswer{a.src.Status().Version, a.src.Snapshot()})
+}
+
+// basisAnswer is what `explain` decides from.
+type basisAnswer struct {
+	Version  string         `json:"version"`
+	Snapshot mpath.Snapshot `json:"snapshot"`
+	Basis    mpath.Basis    `json:"basis"`
+}
+
+// basis gives the configuration too, reservation keys with it: not to everybody.
+func (a *API) basis(w http.ResponseWriter, r *http.Request, c Cred) {
+	if !c.Root() {
+		fail(w, http.StatusForbidden, fmt.Sprintf("the daemon's configuration needs root, you are uid %d", c.UID))
+		return
+	}
+	leave, ok := a.gate(w, r, c)
+	if !ok {
+		return
+	}
+	defer leave()
+	ctx, cancel := context.WithTimeout(r.Context(), a.lim.ReadTime)
+	defer cancel()
+	s, b, err := a.src.Basis(ctx)
+	if err != nil {
+		fail(w, http.StatusServiceUnavailable, "the daemon's loop does not answer: "+err.Error())
+		return
+	}
+	sendJSON(w, http.StatusOK, basisAnswer{a.src.Status().Version, s, b})
 }
 
 func (a *API) status(w http.ResponseWriter, _ *http.Request, _ Cred) {

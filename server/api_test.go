@@ -98,6 +98,18 @@ func TestCommand(t *testing.T) {
 	}
 }
 
+// What is decided from has the configuration in it: root only.
+func TestBasis(t *testing.T) {
+	s, b, v, err := server.NewClient(start(t, &fakeSource{name: "ocr1"}, server.Options{Cred: as(0)})).Basis(t.Context())
+	if err != nil || v != "1.2.3" || len(s.Maps) != 1 || len(b.WWIDs) != 1 || len(b.Config.Files) != 1 {
+		t.Errorf("%+v %+v %s %v", s, b, v, err)
+	}
+	_, b, _, err = server.NewClient(start(t, &fakeSource{}, server.Options{Cred: as(1000)})).Basis(t.Context())
+	if !errors.Is(err, server.ErrDenied) || len(b.WWIDs) != 0 {
+		t.Errorf("not root: %+v %v", b, err)
+	}
+}
+
 func TestSnapshotDocument(t *testing.T) {
 	path := start(t, &fakeSource{name: "ocr1"}, server.Options{Cred: as(1000)})
 	c := dial(t, path)

@@ -59,6 +59,14 @@ func (c *Client) Snapshot(ctx context.Context) (s mpath.Snapshot, version string
 	return a.Snapshot, a.Version, err
 }
 
+// Basis gets what the core decides from, the snapshot of the same moment, and the
+// daemon's version.
+func (c *Client) Basis(ctx context.Context) (s mpath.Snapshot, b mpath.Basis, version string, err error) {
+	var a basisAnswer
+	err = c.call(ctx, http.MethodGet, "/v1/basis", &a)
+	return a.Snapshot, a.Basis, a.Version, err
+}
+
 // Status asks who answers.
 func (c *Client) Status(ctx context.Context) (s Status, err error) {
 	err = c.call(ctx, http.MethodGet, "/v1/status", &s)

@@ -12,6 +12,7 @@ import (
 
 	"pathkeeper/dmmap/table"
 	"pathkeeper/mpath"
+	"pathkeeper/policy"
 	"pathkeeper/server"
 )
 
@@ -33,6 +34,10 @@ func (f *fakeSource) Snapshot() mpath.Snapshot {
 		Name: name, WWID: "3600", Known: true, Owner: mpath.NoOwner(),
 		Truth: mpath.Truth{Name: name, Live: true, Target: "multipath", Dev: table.DevNum{Major: 253, Minor: 7}, Size: 2048},
 	}}}
+}
+
+func (f *fakeSource) Basis(context.Context) (mpath.Snapshot, mpath.Basis, error) {
+	return f.Snapshot(), mpath.Basis{WWIDs: []string{"3600"}, Config: policy.Config{Files: []string{"/etc/multipath.conf"}}}, nil
 }
 
 func (f *fakeSource) Status() server.Status {

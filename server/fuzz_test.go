@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"bytes"
 	"encoding/binary"
 	"strings"
@@ -19,6 +20,9 @@ func (recorded) SetReadDeadline(time.Time) error { return nil }
 // quietSource has nothing to show.
 type quietSource struct{ Source }
 
+func (quietSource) Basis(context.Context) (mpath.Snapshot, mpath.Basis, error) {
+	return mpath.Snapshot{}, mpath.Basis{}, nil
+}
 func (quietSource) Snapshot() mpath.Snapshot { return mpath.Snapshot{} }
 func (quietSource) Status() Status           { return Status{PID: 7, State: "running"} }
 

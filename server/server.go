@@ -31,6 +31,8 @@ const SocketPath = "/run/pathkeeper/api.sock"
 // refused, or ctx ends.
 type Source interface {
 	Snapshot() mpath.Snapshot
+	// Basis is what is decided from, with the snapshot of the same moment.
+	Basis(ctx context.Context) (mpath.Snapshot, mpath.Basis, error)
 	Status() Status
 	Reload(ctx context.Context) (ReloadResult, error)
 	// Command waits for the reply to an operator's command, or for the end of ctx.

@@ -25,12 +25,28 @@ func (s *Session) Snapshot(checks bool) (snap mpath.Snapshot, running bool, err 
 	if err != nil {
 		return snap, false, err
 	}
-	return s.w.observe(cfg, s.d.ports, checks), false, nil
+	return s.w.observe(cfg, s.d.ports, checks).Snapshot(), false, nil
+}
+
+// Basis is what the daemon decides from, or without one an observer.
+func (s *Session) Basis() (snap mpath.Snapshot, b mpath.Basis, running bool, err error) {
+	switch {
+	case s.d.running && s.d.stopped:
+		return snap, b, true, ErrSilent
+	case s.d.running:
+		return s.d.Snapshot(), s.d.core.Basis(), true, nil
+	}
+	cfg, _, err := s.loadConfig("")
+	if err != nil {
+		return snap, b, false, err
+	}
+	core := s.w.observe(cfg, s.d.ports, true)
+	return core.Snapshot(), core.Basis(), false, nil
 }
 
 // observe does for a simulated host what daemon.Observe does for a real one: the
 // core looks at everything once and changes nothing. No time passes meanwhile.
-func (w *World) observe(cfg policy.Config, ports engine.Ports, checks bool) mpath.Snapshot {
+func (w *World) observe(cfg policy.Config, ports engine.Ports, checks bool) *mpath.Machine {
 	core := mpath.New()
 	eng := &engine.Engine{Files: engine.DefaultFiles(), BootID: BootID, ReadOnly: true, Quiet: !checks}
 	var todo []engine.Step
@@ -56,7 +72,7 @@ func (w *World) observe(cfg policy.Config, ports engine.Ports, checks bool) mpat
 		}
 	}
 	w.took = 0
-	return core.Snapshot()
+	return core
 }
 
 // loadConfig reads the host's configuration, or that at a place, as package daemon

@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 
+	"pathkeeper/configs"
 	"pathkeeper/dmmap"
 	"pathkeeper/mpath"
 	"pathkeeper/policy"
@@ -26,10 +27,7 @@ func (s *Session) StateFiles() statefile.Port { return s.w.Files }
 func (s *Session) DM() dmmap.Port { return DM{s.w} }
 
 // Config reads the host's configuration.
-func (s *Session) Config() (policy.Config, error) {
-	cfg, _, err := s.loadConfig("")
-	return cfg, err
-}
+func (s *Session) Config() (policy.Config, []configs.Message, error) { return s.loadConfig("") }
 
 // Running says whether the daemon's process is there.
 func (s *Session) Running() bool { return s.d.running }

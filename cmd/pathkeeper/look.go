@@ -18,23 +18,43 @@ const notRunning = "the daemon is not running: this is what sysfs and device-map
 // what the user should know about what is shown.
 func look(ctx context.Context, at places, checks bool, talk func(string)) (mpath.Snapshot, error) {
 	s, running, err := server.NewClient(at.socket).Snapshot(ctx)
-	switch {
-	case err == nil:
-		if running != version {
-			talk(fmt.Sprintf("the daemon is of version %s, this command of %s", running, version))
-		}
-		if !s.Started {
-			talk("the daemon is still starting: this is not complete")
-		}
-		return s, nil
-	case !errors.Is(err, server.ErrNotRunning):
+	if err == nil || !errors.Is(err, server.ErrNotRunning) {
+		warnOf(s, running, err, talk)
 		return s, err
 	}
 	talk(notRunning)
-	return daemon.Observe(ctx, daemon.ObserveOptions{
+	return daemon.Observe(ctx, observeOptions(at, checks))
+}
+
+// lookDeep is look with what is decided from.
+func lookDeep(ctx context.Context, at places, talk func(string)) (mpath.Snapshot, mpath.Basis, error) {
+	s, b, running, err := server.NewClient(at.socket).Basis(ctx)
+	if err == nil || !errors.Is(err, server.ErrNotRunning) {
+		warnOf(s, running, err, talk)
+		return s, b, err
+	}
+	talk(notRunning)
+	return daemon.ObserveBasis(ctx, observeOptions(at, true))
+}
+
+func observeOptions(at places, checks bool) daemon.ObserveOptions {
+	return daemon.ObserveOptions{
 		Options: daemon.Options{ConfigFile: at.configFile, ConfigDir: at.configDir, Version: version},
 		Checks:  checks,
-	})
+	}
+}
+
+// warnOf says what is odd about the daemon that has answered.
+func warnOf(s mpath.Snapshot, running string, err error, talk func(string)) {
+	if err != nil {
+		return
+	}
+	if running != version {
+		talk(fmt.Sprintf("the daemon is of version %s, this command of %s", running, version))
+	}
+	if !s.Started {
+		talk("the daemon is still starting: this is not complete")
+	}
 }
 
 // nodesOf looks at the nodes of all maps, as they are now.

@@ -6,8 +6,10 @@ import (
 	"fmt"
 
 	"pathkeeper/blockio"
+	"pathkeeper/configs"
 	"pathkeeper/daemon"
 	"pathkeeper/mpath"
+	"pathkeeper/policy"
 	"pathkeeper/scsi"
 	"pathkeeper/scsi/sgio"
 	"pathkeeper/server"
@@ -18,6 +20,10 @@ import (
 type machine interface {
 	// snapshot gets what the daemon knows, or without one what the kernel says.
 	snapshot(ctx context.Context, at places, checks bool, talk func(string)) (mpath.Snapshot, error)
+	// basis gets what is decided from, with the snapshot of the same moment.
+	basis(ctx context.Context, at places, talk func(string)) (mpath.Snapshot, mpath.Basis, error)
+	// config reads the configuration that at names, which the daemon need not have.
+	config(at places) (policy.Config, []configs.Message, error)
 	reload(ctx context.Context, at places) (server.ReloadResult, error)
 	command(ctx context.Context, at places, c mpath.Command) (mpath.Reply, error)
 	plan(ctx context.Context, at places, place string, talk func(string)) (server.PlanResult, error)
@@ -32,6 +38,16 @@ type thisMachine struct{}
 
 func (thisMachine) snapshot(ctx context.Context, at places, checks bool, talk func(string)) (mpath.Snapshot, error) {
 	return look(ctx, at, checks, talk)
+}
+
+func (thisMachine) basis(ctx context.Context, at places, talk func(string)) (mpath.Snapshot, mpath.Basis, error) {
+	return lookDeep(ctx, at, talk)
+}
+
+func (thisMachine) config(at places) (policy.Config, []configs.Message, error) {
+	p := configs.SystemPaths()
+	p.Main, p.Dir = at.configFile, at.configDir
+	return configs.Load(p)
 }
 
 func (thisMachine) reload(ctx context.Context, at places) (server.ReloadResult, error) {
@@ -65,6 +81,16 @@ func (m simMachine) snapshot(_ context.Context, _ places, checks bool, talk func
 	}
 	return s, err
 }
+
+func (m simMachine) basis(_ context.Context, _ places, talk func(string)) (mpath.Snapshot, mpath.Basis, error) {
+	s, b, running, err := m.s.Basis()
+	if err == nil && !running {
+		talk(notRunning)
+	}
+	return s, b, err
+}
+
+func (m simMachine) config(places) (policy.Config, []configs.Message, error) { return m.s.Config() }
 
 func (m simMachine) reload(context.Context, places) (server.ReloadResult, error) {
 	warnings, running, err := m.s.Reload()

@@ -53,6 +53,10 @@ func (f *fakeDaemon) Snapshot() mpath.Snapshot {
 	}
 }
 
+func (f *fakeDaemon) Basis(context.Context) (mpath.Snapshot, mpath.Basis, error) {
+	return f.Snapshot(), mpath.Basis{}, nil
+}
+
 func (f *fakeDaemon) Status() server.Status {
 	return server.Status{Version: version, PID: 1, State: "running"}
 }

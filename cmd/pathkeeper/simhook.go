@@ -25,7 +25,10 @@ func hookOnSimulated(s *sim.Session, env []string) ([]string, error) {
 
 func (h simHost) openTree() (sysfs.Tree, func(), error) { return h.s.Sysfs(), func() {}, nil }
 
-func (h simHost) loadConfig() (policy.Config, error) { return h.s.Config() }
+func (h simHost) loadConfig() (policy.Config, error) {
+	cfg, _, err := h.s.Config()
+	return cfg, err
+}
 
 func (h simHost) places() engine.Files { return engine.DefaultFiles() }
 
