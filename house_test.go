@@ -43,6 +43,7 @@ var allowed = map[string]struct {
 	"rules":          {[]string{"policy", "scsi"}, "properties are decisions told to udev"},
 	"engine":         {[]string{"mpath", "policy", "pathcheck", "statefile", "scsi", "dmmap", "dmmap/table", "sysfs", "uevent", "blockio"}, "actions become requests: it knows the ports' declarations"},
 	"show":           {[]string{"mpath", "policy", "pathcheck", "scsi", "dmmap/table"}, "prints snapshots"},
+	"why":            {[]string{"show", "mpath", "policy", "pathcheck", "scsi", "dmmap/table"}, "explains snapshots by deciding again"},
 	"record":         {[]string{"mpath", "pathcheck", "dmmap/table"}, "writes and replays what the core is told and asks for"},
 	"server":         {[]string{"show", "mpath", "configs"}, "answers with what show prints"},
 	"daemon":         {[]string{"engine", "server", "mpath", "policy", "configs", "scsi", "scsi/sgio", "dmmap", "dmmap/dmioctl", "dmmap/table", "sysfs", "uevent", "blockio", "statefile", "record"}, "the shell: the real ports around the core"},
@@ -53,7 +54,7 @@ var allowed = map[string]struct {
 }
 
 // pure packages have no I/O, no clock, no threads and no chance.
-var pure = []string{"mpath", "engine", "policy", "policy/ere", "scsi", "dmmap", "dmmap/table", "pathcheck", "show"}
+var pure = []string{"mpath", "engine", "policy", "policy/ere", "scsi", "dmmap", "dmmap/table", "pathcheck", "show", "why"}
 
 var impure = []string{"os", "net", "syscall", "log", "math/rand", "math/rand/v2", "unsafe", "context", "sync", "sync/atomic", "time", "golang.org/x/sys/unix", "log/slog", "os/exec"}
 

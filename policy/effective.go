@@ -87,7 +87,12 @@ func (c *Compiled) Effective(t Target) []Effective {
 // EffectiveDefaults gives what counts where no entry speaks of a device: defaults
 // and overrides over what is built in.
 func (c *Compiled) EffectiveDefaults() []Effective {
-	return c.effective(Target{}, &resolver{config: &c.config, trace: &tracer{}})
+	all := c.effective(Target{}, &resolver{config: &c.config, trace: &tracer{}})
+	special := map[string]bool{} // what only an entry can say
+	for _, k := range Keywords() {
+		special[k.Name] = k.Sections&(SectionDefaults|SectionOverrides) == 0
+	}
+	return slices.DeleteFunc(all, func(e Effective) bool { return special[e.Keyword] })
 }
 
 func (c *Compiled) effective(t Target, r *resolver) []Effective {
@@ -126,8 +131,10 @@ func (k Keyword) configures() bool {
 func (r *resolver) candidates(k Keyword, protocol string) []Shadowed {
 	var out []Shadowed
 	take := func(l Layer, p Place, entry string) {
-		if s, ok := l.Lookup(k.Name); ok {
-			out = append(out, Shadowed{Value: s.Value, Origin: s.Origin, Place: p, Entry: entry})
+		for _, s := range slices.Backward(l) {
+			if s.Keyword == k.Name {
+				out = append(out, Shadowed{Value: s.Value, Origin: s.Origin, Place: p.of(s.Origin), Entry: entry})
+			}
 		}
 	}
 	for _, m := range r.entries {
@@ -142,14 +149,19 @@ func (r *resolver) candidates(k Keyword, protocol string) []Shadowed {
 	}
 	take(r.config.Overrides, PlaceOverrides, "")
 	for _, d := range r.devices {
-		place := PlaceDevice
-		if d.BuiltIn {
-			place = PlaceTable
-		}
-		take(d.Layer, place, strings.TrimPrefix(d.String(), "device "))
+		take(d.Layer, PlaceDevice, strings.TrimPrefix(d.String(), "device "))
 	}
 	take(r.config.Defaults, PlaceDefaults, "")
 	return out
+}
+
+// of tells the settings of a built-in entry, also of one that an entry of a file
+// has been laid over, from those of the file.
+func (p Place) of(o Origin) Place {
+	if p == PlaceDevice && o.File == "" && strings.HasPrefix(o.Note, "built-in ") {
+		return PlaceTable
+	}
+	return p
 }
 
 // plain resolves a keyword that Settings does not have: the first place counts,
@@ -218,4 +230,13 @@ func (r *resolver) placeOf(o Origin) Place {
 		}
 	}
 	return place
+}
+
+// Matches gives the device entries that fit a device, most significant first.
+func (c *Compiled) Matches(id scsi.Identity) []Device {
+	var out []Device
+	for _, d := range c.matchDevices(id) {
+		out = append(out, d.Device)
+	}
+	return out
 }

@@ -175,12 +175,15 @@ func NewDocument(s mpath.Snapshot, what Section, nodes []mpath.NodeSeen) Documen
 
 // JSON gives the document as text, indented, with a closing newline. It is ASCII
 // as far as control goes: what a terminal could obey is escaped.
-func (d Document) JSON() []byte {
+func (d Document) JSON() []byte { return JSON(d) }
+
+// JSON gives any document of this package in the same form.
+func JSON(document any) []byte {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
 	e.SetIndent("", "  ")
-	if err := e.Encode(d); err != nil {
+	if err := e.Encode(document); err != nil {
 		// Strings, numbers and booleans only: there is nothing that can fail.
 		panic("show: document does not encode: " + err.Error())
 	}

@@ -19,8 +19,7 @@ func configCommand(at *places, std streams) *cobra.Command {
 		Use: "config", Short: "Look at, check and translate the configuration",
 		Args: cobra.ArbitraryArgs, RunE: subcommand,
 	}
-	_ = at // for the commands that read the files
-	c.AddCommand(configHelpCommand(std))
+	c.AddCommand(configHelpCommand(std), configShowCommand(at, std))
 	return c
 }
 
