@@ -10,7 +10,6 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-
 )
 
 func effectiveOf(list []Effective, keyword string) Effective {
@@ -253,4 +252,3 @@ func randomConfig(rng *rand.Rand) Config {
 		},
 	}
 }
-

@@ -45,4 +45,3 @@ func TestBasisDecidesAgain(t *testing.T) {
 		}
 	}
 }
-
