@@ -38,6 +38,7 @@ func newRoot(std streams) *cobra.Command {
 	root, at := bareRoot(thisMachine{}, std)
 	root.AddCommand(daemonCommand(at), showCommand(at, std), scsiIDCommand(at, std), udevCommand(std), reloadCommand(at, std), planCommand(at, std), simCommand(std),
 		replayCommand(std), historyCommand(at, std), recordCommand(std), configCommand(at, std), versionCommand(std))
+	root.AddCommand(namesCommand(at, std))
 	root.AddCommand(operatorCommands(at, std)...)
 	return root
 }
