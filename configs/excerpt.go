@@ -18,8 +18,8 @@ const (
 // Excerpt gives the line that the message speaks of with the offending text marked
 // below it, "" where no line is known:
 //
-//	    3 | 	failback imediate
-//	      | 	         ^~~~~~~~
+//	3 | 	failback imediate
+//	  | 	         ^~~~~~~~
 func (m Message) Excerpt() string {
 	if m.Mark == "" {
 		return ""
@@ -102,7 +102,9 @@ func wordLength(text []byte) int {
 		}
 		return len(bytes.TrimRight(text, " \t\r"))
 	}
-	if i := bytes.IndexFunc(text, func(r rune) bool { return r < utf8.RuneSelf && (separates(byte(r)) || strings.ContainsRune(`#!{}"`, r)) }); i >= 0 {
+	if i := bytes.IndexFunc(text, func(r rune) bool {
+		return r < utf8.RuneSelf && (separates(byte(r)) || strings.ContainsRune(`#!{}"`, r))
+	}); i >= 0 {
 		return i
 	}
 	return len(text)

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"pathkeeper/policy"
+	"pathkeeper/policy/ere"
 )
 
 // fileConfig is what one file says, before it is merged with the others.
@@ -268,7 +269,8 @@ func (r *reader) rule(p place, rule policy.Rule) {
 	}
 }
 
-// rules is a list without equal ones.
+// rules is a list without equal ones, but for those of protocols, which the
+// reference keeps.
 type rules struct {
 	list []policy.Rule
 	have map[policy.Rule]bool // Origin is zero in the keys
@@ -277,7 +279,7 @@ type rules struct {
 func (rs *rules) add(rule policy.Rule) {
 	key := rule
 	key.Origin = policy.Origin{}
-	if rs.have[key] {
+	if rs.have[key] && rule.Class != policy.ClassProtocol {
 		return
 	}
 	if rs.have == nil {
@@ -308,6 +310,11 @@ func (r *reader) closeSection() {
 		if !vendor || !product {
 			r.warn(f.origin, DeviceIncomplete, "", "a device entry needs vendor and product; this one has no effect")
 			return
+		}
+		if pattern, ok := f.entry.keys["product_blacklist"]; ok { // it makes a blacklist rule with this vendor
+			if _, err := ere.CompileRule(f.entry.keys["vendor"].Value); err != nil {
+				r.say(Message{Level: LevelError, Kind: Rejected, Origin: pattern.Origin, Text: fmt.Sprintf("product_blacklist: with this vendor no rule can be made: %v", err)})
+			}
 		}
 		r.out.devices = append(r.out.devices, f.entry)
 	case inMultipath:

@@ -154,7 +154,6 @@ func readNumber(r *reading, k policy.Keyword, raw string, invalid func(string)) 
 			r.take(raw)
 			return
 		}
-		k.ZeroUnset = true
 	}
 	n, ok := decimal(raw)
 	if !ok {

@@ -39,7 +39,7 @@ func (k Keyword) Values() string {
 	case KindFailback:
 		return "immediate, manual, followover, seconds from 1"
 	case KindMaxFDs:
-		return "max, 0 or more"
+		return "max, a number; 0 leaves the limit as it is"
 	case KindWord, KindName:
 		return words
 	case KindText:

@@ -33,7 +33,7 @@ const (
 	KindDevLoss         // seconds or infinity; 0 is unset
 	KindRetry           // fail (also 0), queue or 1..Max
 	KindFailback        // immediate, manual, followover or 1..Max; 0 is unset
-	KindMaxFDs          // max or 0..Max
+	KindMaxFDs          // max or 0..Max; 0: as it is
 	KindWord            // one of Words, or of Synonyms
 	KindName            // the name of a checker or prioritizer: Words are those known
 	KindText            // anything

@@ -19,7 +19,7 @@ func configCommand(at *places, std streams) *cobra.Command {
 		Use: "config", Short: "Look at, check and translate the configuration",
 		Args: cobra.ArbitraryArgs, RunE: subcommand,
 	}
-	c.AddCommand(configHelpCommand(std), configShowCommand(at, std))
+	c.AddCommand(configHelpCommand(std), configShowCommand(at, std), configDumpCommand(at, std))
 	return c
 }
 

@@ -15,6 +15,7 @@ const multipathUsage = `multipath (pathkeeper): list multipath maps
   multipath -l  [-v LEVEL] [MAP|PATH]   as the kernel has them, nothing is asked of a path
   multipath -ll [-v LEVEL] [MAP|PATH]   with the state of the paths
   -v 0 prints nothing, 1 names only, 2 all (default)
+  multipath -t                          the configuration in force
 Everything else is done by the daemon, see pathkeeper --help.
 `
 
@@ -23,13 +24,14 @@ type multipathOptions struct {
 	lists int // how many -l
 	level int
 	help  bool
+	dump  bool // -t
 	other byte // an option that is not answered here
 	name  string
 }
 
 // multipathOptionsWithArgument are multipath's options that take one (getopt).
 const (
-	multipathOptionsAlone        = "adDcCleFfMBrRiitTquUwWh"
+	multipathOptionsAlone        = "adDcCleFfMBrRiiTquUwWh"
 	multipathOptionsWithArgument = "pbvMR"
 )
 
@@ -55,6 +57,8 @@ func parseMultipath(args []string) (o multipathOptions, err error) {
 				o.lists++
 			case c == 'h':
 				o.help = true
+			case c == 't':
+				o.dump = true
 			case strings.IndexByte(multipathOptionsWithArgument, c) >= 0:
 				value := arg[j+1:]
 				if value == "" {
@@ -86,7 +90,12 @@ func parseMultipath(args []string) (o multipathOptions, err error) {
 	return o, nil
 }
 
-// multipathMain answers `multipath -l` and `-ll`. Exit 0 or 1, as there.
+// hostPlaces are those of multipath, which has no flags for them.
+func hostPlaces() *places {
+	return &places{socket: server.SocketPath, configFile: "/etc/multipath.conf", configDir: "/etc/multipath/conf.d"}
+}
+
+// multipathMain answers `multipath -l`, `-ll` and `-t`. Exit 0 or 1, as there.
 func multipathMain(args []string, std streams) int { return multipathOn(thisMachine{}, args, std) }
 
 func multipathOn(m machine, args []string, std streams) int {
@@ -101,14 +110,16 @@ func multipathOn(m machine, args []string, std streams) int {
 	case o.other != 0:
 		fmt.Fprintf(std.err, "multipath: -%c is not one of Pathkeeper's options yet; the daemon makes and removes maps by itself, see `pathkeeper --help`\n", o.other)
 		return exitError
+	case o.dump:
+		return report(std, "multipath", dumpHost(hostPlaces(), std))
 	case o.lists == 0:
 		fmt.Fprintln(std.err, "multipath: the daemon makes maps by itself; `multipath -ll` lists them")
 		return exitError
 	}
-	at := places{socket: server.SocketPath, configFile: "/etc/multipath.conf", configDir: "/etc/multipath/conf.d"}
+	at := hostPlaces()
 	checks := o.lists > 1
 	quiet := func(string) {} // programs read both streams of multipath -ll
-	s, err := m.snapshot(context.Background(), at, checks, quiet)
+	s, err := m.snapshot(context.Background(), *at, checks, quiet)
 	if err != nil {
 		report(std, "multipath", err)
 		return exitError

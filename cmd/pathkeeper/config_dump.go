@@ -1,0 +1,46 @@
+package main
+
+import (
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"pathkeeper/configs"
+	"pathkeeper/policy"
+	"pathkeeper/show"
+)
+
+func configDumpCommand(at *places, std streams) *cobra.Command {
+	return &cobra.Command{
+		Use: "dump [FILE..]", Short: "The whole configuration in force, as multipath -t prints it",
+		Long: `The whole configuration in force, what is built in included, as multipath -t
+prints it. It can be read again with the same meaning. Without FILE: the
+configuration of this host. With several, a later one is laid over an earlier one.`,
+		Args: cobra.ArbitraryArgs,
+		RunE: func(_ *cobra.Command, files []string) error {
+			if len(files) == 0 {
+				return dumpHost(at, std)
+			}
+			c, messages, err := configs.LoadFiles(files)
+			return dump(std, c, messages, err)
+		},
+	}
+}
+
+func dumpHost(at *places, std streams) error {
+	p := configs.SystemPaths()
+	p.Main, p.Dir = at.configFile, at.configDir
+	c, messages, err := configs.Load(p)
+	return dump(std, c, messages, err)
+}
+
+func dump(std streams, c policy.Config, messages []configs.Message, err error) error {
+	if err != nil {
+		return err
+	}
+	for _, m := range messages {
+		io.WriteString(std.err, show.Safe(m.String())+"\n"+m.Excerpt())
+	}
+	_, err = std.out.Write(configs.Dump(c, nil))
+	return err
+}
