@@ -7,8 +7,11 @@ type hwRow struct {
 	settings                   string
 }
 
-// hwRows gives the table in its order. Entries are matched from the end: what
-// stands further down wins.
+// hwRows gives the table in its order. The rule: entries are matched from the end,
+// and each keyword is taken from the first entry met that has it. So what is
+// generic (^NVME) stands above, what is special below it, and a new row goes below
+// every row whose expressions also fit its devices. A test holds that no row hides
+// a value of another.
 func hwRows() []hwRow {
 	return []hwRow{
 		// Generic NVMe.
