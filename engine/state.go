@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"bytes"
 	"fmt"
 	"path"
 	"slices"
@@ -50,37 +51,34 @@ func (e *Engine) update(seq uint64, name string, change edit, then func() Step) 
 	})
 }
 
+// changed gives what is to be written, nil where that is what is there.
+func changed(have, want []byte) []byte {
+	if bytes.Equal(have, want) {
+		return nil
+	}
+	return want
+}
+
 // saveNames writes the old ids first: a name that stands in bindings under an
 // old id must find its record.
 func (e *Engine) saveNames(a mpath.SaveNames) Step {
 	oldIDs := func(have []byte) (want []byte, err error) {
 		file, _ := statefile.ParseOldIDs(have)
+		ids := make([]statefile.OldID, 0, len(a.OldIDs))
 		for _, o := range a.OldIDs {
-			id := statefile.OldID{Old: o.Old, Canonical: o.Canonical}
-			if slices.Contains(file.All(), id) {
-				continue
-			}
-			next, ok := file.Add(id)
-			if !ok {
-				return nil, fmt.Errorf("%s stands for another LUN there", o.Old)
-			}
-			file, want = next, next.Bytes()
+			ids = append(ids, statefile.OldID{Old: o.Old, Canonical: o.Canonical})
 		}
-		return want, nil
+		next, err := file.AddAll(ids)
+		return changed(have, next.Bytes()), err
 	}
 	bindings := func(have []byte) (want []byte, err error) {
 		file, _ := statefile.ParseBindings(have)
+		lines := make([]statefile.Binding, 0, len(a.Bindings))
 		for _, b := range a.Bindings {
-			line := statefile.Binding{Alias: b.Alias, WWID: b.WWID}
-			if slices.Contains(file.Lines(), line) {
-				continue
-			}
-			if file, err = file.Add(line); err != nil {
-				return nil, err
-			}
-			want = file.Bytes()
+			lines = append(lines, statefile.Binding{Alias: b.Alias, WWID: b.WWID})
 		}
-		return want, nil
+		next, err := file.AddAll(lines)
+		return changed(have, next.Bytes()), err
 	}
 	return e.update(a.Seq, e.Files.OldIDs, oldIDs, func() Step {
 		return e.update(a.Seq, e.Files.Bindings, bindings, func() Step { return done(mpath.ActionDone{Seq: a.Seq}) })
@@ -91,16 +89,8 @@ func (e *Engine) saveNames(a mpath.SaveNames) Step {
 func (e *Engine) saveWWIDs(a mpath.SaveWWIDs) Step {
 	add := func(have []byte) (want []byte, err error) {
 		file, _ := statefile.ParseWWIDs(have)
-		for _, w := range a.WWIDs {
-			if file.Has(w) {
-				continue
-			}
-			if file, err = file.Add(w); err != nil {
-				return nil, err
-			}
-			want = file.Bytes()
-		}
-		return want, nil
+		next, err := file.AddAll(a.WWIDs)
+		return changed(have, next.Bytes()), err
 	}
 	return e.update(a.Seq, e.Files.WWIDs, add, func() Step { return e.unmark(a.Seq, a.WWIDs) })
 }

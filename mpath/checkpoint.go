@@ -166,7 +166,7 @@ type Checkpoint struct {
 func (mc *Machine) Checkpoint() *Checkpoint {
 	c := &Checkpoint{core: *mc, links: mc.links()}
 	m := &c.core
-	m.acts, m.find, m.due, m.looks = nil, index{}, dueList{}, lookList{}
+	m.acts, m.find, m.due, m.looks, m.lines = nil, index{}, dueList{}, lookList{}, nil
 	m.wwids, m.failed, m.loading = slices.Clone(m.wwids), slices.Clone(m.failed), slices.Clone(m.loading)
 	m.users, m.groups, m.recorded = slices.Clone(m.users), slices.Clone(m.groups), slices.Clone(m.recorded)
 	m.kept = slices.Clone(m.kept)

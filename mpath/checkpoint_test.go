@@ -18,6 +18,7 @@ import (
 // remade are the fields that a checkpoint does not carry, and why.
 var remade = map[string]string{
 	"Machine.rules": "compiled from the configuration, which has a line of its own",
+	"Machine.lines": "made from state",
 	"Machine.paths": "a line each",
 	"Machine.maps":  "a line each",
 	"Machine.acts":  "empty between two steps",

@@ -43,7 +43,8 @@ type Machine struct {
 	users  []NameID
 	groups []NameID
 
-	state    policy.State // bindings, old ids, kernel
+	state    policy.State      // bindings, old ids, kernel
+	lines    *policy.NameIndex // of state.Bindings; nil: not made since they changed
 	readOnly bool
 	unread   bool     // the bindings could not be read at the start: no line is added
 	wwids    []string // sorted

@@ -33,7 +33,7 @@ func (mc *Machine) pickName(m *mmap) {
 		return
 	}
 	r := policy.NameRequest{
-		Identity: ps[0].seen.Identity, Settings: m.settings, State: mc.state, DMNames: mc.usedNames(), ReadOnly: mc.readOnly,
+		Identity: ps[0].seen.Identity, Settings: m.settings, State: mc.stateNow(), DMNames: mc.usedNames(), ReadOnly: mc.readOnly,
 	}
 	if m.known {
 		r.OldAlias = m.have.Name
@@ -56,6 +56,7 @@ func (mc *Machine) pickName(m *mmap) {
 	m.nameNew = false
 	if n.Added != nil {
 		mc.state.Bindings = append(slices.Clone(mc.state.Bindings), *n.Added)
+		mc.lines.Add(*n.Added)
 		m.nameNew = true
 	}
 	if n.OldID != nil {
@@ -67,6 +68,14 @@ func (mc *Machine) pickName(m *mmap) {
 	if n.Origin != (policy.Origin{}) {
 		m.nameWhy += " (" + n.Origin.String() + ")"
 	}
+}
+
+// stateNow is what decisions go by, with the index of the names.
+func (mc *Machine) stateNow() policy.State {
+	if mc.lines == nil {
+		mc.lines = mc.state.Bindings.Index()
+	}
+	return mc.state.With(mc.lines)
 }
 
 func (mc *Machine) usedNames() []policy.UsedName {
@@ -140,7 +149,7 @@ func (mc *Machine) namesSaved(e ActionDone) {
 	mc.readOnly = true
 	for _, m := range mc.maps {
 		if m.nameNew {
-			m.nameNew = false
+			m.nameNew, mc.lines = false, nil
 			mc.state.Bindings = slices.DeleteFunc(slices.Clone(mc.state.Bindings), func(b policy.Binding) bool { return b.WWID == m.wwid })
 			if !m.known {
 				m.name = ""
@@ -220,10 +229,11 @@ func (mc *Machine) takeConfig(e Configured) {
 // takeState takes what the state files say.
 func (mc *Machine) takeState(e StateLoaded) {
 	mc.state = policy.State{Bindings: e.Bindings, OldIDs: e.OldIDs, Kernel: e.Kernel}
+	mc.lines = nil
 	mc.readOnly, mc.unread = e.ReadOnly, e.ReadOnly
-	for _, w := range e.WWIDs {
-		mc.wwids = addSorted(mc.wwids, w)
-	}
+	mc.wwids = slices.Concat(mc.wwids, e.WWIDs) // sorted once: there may be 100,000
+	slices.Sort(mc.wwids)
+	mc.wwids = slices.Compact(mc.wwids)
 	for _, w := range e.Failed {
 		mc.failed = addSorted(mc.failed, w)
 	}

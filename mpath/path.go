@@ -272,7 +272,7 @@ func (mc *Machine) decide(p *path) {
 	mc.stir(p)
 	f := mc.factsOf(p)
 	was := p.decision
-	p.decision = mc.rules.Decide(p.seen.Identity, f, mc.state)
+	p.decision = mc.rules.Decide(p.seen.Identity, f, mc.stateNow())
 	mc.recordOldIDs(p)
 
 	target := ""

@@ -24,7 +24,6 @@ type Compiled struct {
 	blacklist  blacklist
 	multipaths map[string][]int  // by wwid text: indices into config.Multipaths, ascending
 	aliases    map[string]string // alias -> wwid text of the entry that has it
-	aliasList  []string          // the aliases, in file order
 	singles    singles
 }
 
@@ -83,7 +82,6 @@ func (c *Compiled) compileMultipaths() (problems []Problem) {
 			})
 		default:
 			c.aliases[alias.Value] = m.WWID
-			c.aliasList = append(c.aliasList, alias.Value)
 		}
 	}
 	return problems

@@ -100,6 +100,9 @@ type State struct {
 	Bindings Bindings // the bindings file
 	OldIDs   OldIDs
 	Kernel   Kernel
+	// index is that of Bindings, nil: they are searched line by line. It is no part
+	// of what is recorded or sent.
+	index *NameIndex
 }
 
 // OldID says which LUN an old id stands for since its first match.

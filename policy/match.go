@@ -158,7 +158,7 @@ func (c *Compiled) named(id scsi.Identity, st State, trace *tracer) named {
 	var n named
 	for _, key := range keys(id) {
 		_, inMultipaths := c.multipaths[key.Value]
-		alias, inBindings := st.Bindings.AliasOf(key.Value)
+		alias, inBindings := st.aliasOf(key.Value)
 		if !inMultipaths && !inBindings {
 			continue
 		}

@@ -129,6 +129,9 @@ type FriendlyRequest struct {
 	DMNames  []UsedName
 	Reserved []string // names that the configuration gives to LUNs, this one's not among them
 	ReadOnly bool     // no line may be added
+
+	index      *NameIndex        // of Bindings; nil: it is made
+	reservedBy map[string]string // in place of Reserved
 }
 
 // FriendlyName is the answer. Alias is empty where the LUN gets none and is
@@ -149,13 +152,27 @@ func Friendly(r FriendlyRequest) FriendlyName {
 	if len(ids) == 0 {
 		ids = []string{r.WWID}
 	}
-	taken := newTakenNames(r.DMNames, r.Reserved, ids)
-	bound, oldKnown := r.Bindings.WWIDOf(r.OldAlias)
+	lines := r.index
+	if lines == nil {
+		lines = r.Bindings.Index()
+	}
+	reserved := r.reservedBy
+	if reserved == nil {
+		reserved = make(map[string]string, len(r.Reserved))
+		for _, alias := range r.Reserved {
+			reserved[alias] = ""
+		}
+	}
+	taken := newTakenNames(r.DMNames, reserved, ids)
+	bound, oldKnown := lines.WWIDOf(r.OldAlias)
+	if _, other := reserved[r.OldAlias]; other {
+		oldKnown = false // the configuration is stronger: the line does not count
+	}
 	if r.OldAlias != "" && oldKnown && contains(ids, bound) {
 		return FriendlyName{Alias: r.OldAlias, ID: bound, Reason: "bindings: the name that its map has"}
 	}
 	for _, id := range ids {
-		alias, ok := r.Bindings.AliasOf(id)
+		alias, ok := lines.aliasBeside(id, reserved)
 		if !ok {
 			continue
 		}
@@ -178,12 +195,10 @@ func Friendly(r FriendlyRequest) FriendlyName {
 		}
 		why = " (" + r.OldAlias + " is taken by " + who + ")"
 	}
-	for _, line := range r.Bindings {
-		taken.add(line.Alias, "bindings")
-	}
-	for id := 1; id <= maxNameID; id++ {
+	for id := lines.lowest(r.Prefix); id <= maxNameID; id++ {
 		name, _ := FormatName(r.Prefix, id)
-		if _, used := taken.by(name); !used {
+		_, inFile := lines.WWIDOf(name)
+		if _, used := taken.by(name); !used && !inFile {
 			return added(name, r.WWID, "the lowest free number"+why)
 		}
 	}
@@ -198,13 +213,13 @@ func added(alias, wwid, reason string) FriendlyName {
 }
 
 // takenNames says who bears a name. It is made for one request.
-type takenNames struct{ who map[string]string }
+type takenNames struct {
+	who      map[string]string
+	reserved map[string]string // names that the configuration gives to other LUNs
+}
 
-func newTakenNames(dm []UsedName, reserved, ids []string) takenNames {
-	t := takenNames{who: make(map[string]string, len(dm)+len(reserved))}
-	for _, alias := range reserved {
-		t.add(alias, "an alias of the configuration")
-	}
+func newTakenNames(dm []UsedName, reserved map[string]string, ids []string) takenNames {
+	t := takenNames{who: make(map[string]string, len(dm)), reserved: reserved}
 	for _, d := range dm {
 		if wwid, ok := strings.CutPrefix(d.UUID, mapUUIDPrefix); ok && contains(ids, wwid) {
 			continue
@@ -225,6 +240,9 @@ func (t takenNames) add(name, who string) {
 }
 
 func (t takenNames) by(name string) (who string, used bool) {
+	if _, used := t.reserved[name]; used {
+		return "an alias of the configuration", true
+	}
 	who, used = t.who[name]
 	return who, used
 }

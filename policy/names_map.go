@@ -65,12 +65,6 @@ func (c *Compiled) Name(r NameRequest) MapName {
 		}
 	}
 	own := r.Settings.Alias.V
-	reserved := make([]string, 0, len(c.aliasList))
-	for _, alias := range c.aliasList {
-		if alias != own {
-			reserved = append(reserved, alias)
-		}
-	}
 	fallback := func(refused string) MapName {
 		if r.OldAlias != "" && refused != "" {
 			return MapName{Name: r.OldAlias, Source: NameKept, Refused: refused, Reason: "keeps its name: " + refused}
@@ -93,7 +87,7 @@ func (c *Compiled) Name(r NameRequest) MapName {
 	}
 	f := Friendly(FriendlyRequest{
 		WWID: wwid, IDs: ids, Prefix: r.Settings.AliasPrefix.V, OldAlias: r.OldAlias,
-		Bindings: r.State.Bindings.without(reserved), DMNames: r.DMNames, Reserved: reserved, ReadOnly: r.ReadOnly,
+		DMNames: r.DMNames, ReadOnly: r.ReadOnly, index: r.State.indexed(), reservedBy: c.aliases,
 	})
 	if f.Alias == "" {
 		return fallback(f.Reason)
@@ -103,23 +97,4 @@ func (c *Compiled) Name(r NameRequest) MapName {
 		n.OldID = &OldID{Old: f.ID, Canonical: wwid}
 	}
 	return n
-}
-
-// without leaves out lines whose name the configuration gives to another LUN:
-// the configuration is stronger, and the line's LUN gets a new name.
-func (b Bindings) without(reserved []string) Bindings {
-	if len(reserved) == 0 {
-		return b
-	}
-	drop := make(map[string]bool, len(reserved))
-	for _, alias := range reserved {
-		drop[alias] = true
-	}
-	out := make(Bindings, 0, len(b))
-	for _, line := range b {
-		if !drop[line.Alias] {
-			out = append(out, line)
-		}
-	}
-	return out
 }

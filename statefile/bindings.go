@@ -69,20 +69,47 @@ func ParseBindings(data []byte) (Bindings, []Problem) {
 func (b Bindings) Lines() []Binding { return append([]Binding(nil), b.lines...) }
 
 // Add appends a line. A line that is there already changes nothing.
-func (b Bindings) Add(line Binding) (Bindings, error) {
-	if !plain(line.Alias) || !plain(line.WWID) || len(line.WWID) > maxWWIDBytes {
-		return b, fmt.Errorf("bindings line %q %q: %w", line.Alias, line.WWID, ErrUnprintable)
-	}
+func (b Bindings) Add(line Binding) (Bindings, error) { return b.AddAll([]Binding{line}) }
+
+// AddAll appends lines, all or none. Those that are there already change nothing.
+func (b Bindings) AddAll(lines []Binding) (Bindings, error) {
+	there := make(map[Binding]bool, len(b.lines))
+	holder := make(map[string]string, len(b.lines))
 	for _, have := range b.lines {
-		if have == line {
-			return b, nil
-		}
-		if have.Alias == line.Alias {
-			return b, fmt.Errorf("bindings line %s %s: the name stands for %s already", line.Alias, line.WWID, have.WWID)
+		there[have] = true
+		if _, known := holder[have.Alias]; !known {
+			holder[have.Alias] = have.WWID
 		}
 	}
-	next, _ := ParseBindings(b.doc.add(line.Alias+" "+line.WWID, bindingsHeader).bytes())
+	var text []string
+	for _, line := range lines {
+		if there[line] {
+			continue
+		}
+		if !plain(line.Alias) || !plain(line.WWID) || len(line.WWID) > maxWWIDBytes {
+			return b, fmt.Errorf("bindings line %q %q: %w", line.Alias, line.WWID, ErrUnprintable)
+		}
+		if wwid, taken := holder[line.Alias]; taken {
+			return b, fmt.Errorf("bindings line %s %s: the name stands for %s already", line.Alias, line.WWID, wwid)
+		}
+		there[line], holder[line.Alias] = true, line.WWID
+		text = append(text, line.Alias+" "+line.WWID)
+	}
+	if len(text) == 0 {
+		return b, nil
+	}
+	next, _ := ParseBindings(b.doc.add(bindingsHeader, text...).bytes())
 	return next, nil
+}
+
+// LineOf is the number, from 1, of the first line of a name, 0 if there is none.
+func (b Bindings) LineOf(alias string) int {
+	for i, line := range b.lines {
+		if line.Alias == alias {
+			return b.at[i] + 1
+		}
+	}
+	return 0
 }
 
 // Remove takes out every line of a name.

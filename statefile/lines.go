@@ -13,19 +13,18 @@ func readDocument(data []byte) document { return strings.Split(string(data), "\n
 
 func (d document) bytes() []byte { return []byte(strings.Join(d, "\n")) }
 
-// add appends a line, at the end and with a newline; a document without any text
-// gets the header first.
-func (d document) add(line, header string) document {
+// add appends lines, at the end and each with a newline; a document without any
+// text gets the header first.
+func (d document) add(header string, lines ...string) document {
 	if len(d) == 0 || len(d) == 1 && d[0] == "" {
 		d = readDocument([]byte(header))
 	}
-	out := append(document{}, d...)
-	if last := len(out) - 1; out[last] != "" {
-		return append(out, line, "")
-	} else {
-		out[last] = line
+	out := make(document, 0, len(d)+len(lines)+1)
+	out = append(out, d...)
+	if last := len(out) - 1; out[last] == "" {
+		out = out[:last]
 	}
-	return append(out, "")
+	return append(append(out, lines...), "")
 }
 
 // without gives the document less some lines, by index.

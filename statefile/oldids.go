@@ -1,5 +1,7 @@
 package statefile
 
+import "fmt"
+
 const oldIDsHeader = `# Old ids of LUNs that a configuration or bindings line still uses, one a line:
 # the old id and the WWID of the LUN that it named when it was first seen. A
 # second LUN with the same old id is refused. Take a line out to let it change.
@@ -60,15 +62,34 @@ func (o OldIDs) All() []OldID {
 
 // Add appends a record. An old id that is recorded keeps its LUN: false then.
 func (o OldIDs) Add(id OldID) (next OldIDs, ok bool) {
+	next, err := o.AddAll([]OldID{id})
+	return next, err == nil
+}
+
+// AddAll appends records, all or none. Those that are there change nothing; an old
+// id that is recorded for another LUN is an error.
+func (o OldIDs) AddAll(ids []OldID) (OldIDs, error) {
+	holder := map[string]string{}
 	for _, have := range o.All() {
-		if have.Old == id.Old {
-			return o, have == id
+		holder[have.Old] = have.Canonical
+	}
+	var text []string
+	for _, id := range ids {
+		switch have, known := holder[id.Old]; {
+		case known && have == id.Canonical:
+		case known:
+			return o, fmt.Errorf("%s stands for another LUN there", id.Old)
+		case id.Old == "" || id.Canonical == "":
+			return o, fmt.Errorf("oldids line %q %q: %w", id.Old, id.Canonical, ErrUnprintable)
+		default:
+			holder[id.Old] = id.Canonical
+			text = append(text, escape(id.Old)+" "+escape(id.Canonical))
 		}
 	}
-	if id.Old == "" || id.Canonical == "" {
-		return o, false
+	if len(text) == 0 {
+		return o, nil
 	}
-	return OldIDs{doc: o.doc.add(escape(id.Old)+" "+escape(id.Canonical), oldIDsHeader)}, true
+	return OldIDs{doc: o.doc.add(oldIDsHeader, text...)}, nil
 }
 
 // Bytes is the file's content.

@@ -81,7 +81,7 @@ func (p PRKeys) Set(key PRKey) (PRKeys, error) {
 	if key.APTPL {
 		x = "0X"
 	}
-	return PRKeys{doc: next.doc.add(fmt.Sprintf("%s%016x %s", x, key.Key, key.WWID), prkeysHeader)}, nil
+	return PRKeys{doc: next.doc.add(prkeysHeader, fmt.Sprintf("%s%016x %s", x, key.Key, key.WWID))}, nil
 }
 
 // Remove takes a WWID's keys out as multipath-tools does: "#" over the first

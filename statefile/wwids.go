@@ -60,14 +60,31 @@ func (w WWIDs) Has(wwid string) bool {
 }
 
 // Add appends a WWID; one that is listed changes nothing.
-func (w WWIDs) Add(wwid string) (WWIDs, error) {
-	if wwid == "" || len(wwid) > maxWWIDBytes || strings.ContainsAny(wwid, "\n\r\x00") || strings.TrimSpace(wwid) != wwid {
-		return w, fmt.Errorf("wwids line %q: %w", wwid, ErrUnprintable)
+func (w WWIDs) Add(wwid string) (WWIDs, error) { return w.AddAll([]string{wwid}) }
+
+// AddAll appends WWIDs, all or none; those that are listed change nothing.
+func (w WWIDs) AddAll(wwids []string) (WWIDs, error) {
+	there := make(map[string]bool, len(w.doc))
+	for _, line := range w.doc {
+		if have, ok := wwidOf(line); ok {
+			there[have] = true
+		}
 	}
-	if w.Has(wwid) {
+	var text []string
+	for _, wwid := range wwids {
+		if there[wwid] {
+			continue
+		}
+		if wwid == "" || len(wwid) > maxWWIDBytes || strings.ContainsAny(wwid, "\n\r\x00") || strings.TrimSpace(wwid) != wwid {
+			return w, fmt.Errorf("wwids line %q: %w", wwid, ErrUnprintable)
+		}
+		there[wwid] = true
+		text = append(text, "/"+wwid+"/")
+	}
+	if len(text) == 0 {
 		return w, nil
 	}
-	return WWIDs{doc: w.doc.add("/"+wwid+"/", wwidsHeader)}, nil
+	return WWIDs{doc: w.doc.add(wwidsHeader, text...)}, nil
 }
 
 // Remove takes a WWID out as multipath-tools does: "#" in place of the slash.
