@@ -51,7 +51,11 @@ func Effective(list []policy.Effective, origins bool) string {
 		}
 		g.add("  "+e.Keyword, valueText(e.Value), placeText(e.Place, e.Entry, e.Origin))
 		for _, b := range e.Beat {
-			g.add("    not", valueText(b.Value), placeText(b.Place, b.Entry, b.Origin))
+			head := "    not"
+			if b.Value == e.Value {
+				head = "    also"
+			}
+			g.add(head, valueText(b.Value), placeText(b.Place, b.Entry, b.Origin))
 		}
 	}
 	return g.text()

@@ -195,7 +195,8 @@ func MapTarget(s mpath.Snapshot, b mpath.Basis, name string) (t policy.Target, m
 func (sub *subject) target(b mpath.Basis) policy.Target {
 	p := sub.device
 	for _, d := range sub.devices {
-		if p == nil && d.Seen.Identity.WWID != "" {
+		member := sub.mp != nil && d.WWID == sub.mp.WWID
+		if sub.device == nil && d.Seen.Identity.WWID != "" && (p == nil || member && p.WWID != d.WWID) {
 			p = d
 		}
 	}
@@ -211,8 +212,12 @@ func Imagined(id string) scsi.Identity {
 	return scsi.Identity{WWID: id, IDs: []scsi.ID{{Kind: scsi.IDWWID, Value: id}}, PortGroup: -1, RelPort: -1}
 }
 
+// imaginedNode is what a disk is taken to be called that is not here: rules for
+// disks as such hit it, rules for the first few do not.
+const imaginedNode = "sdzz"
+
 func (sub *subject) imaginedFacts(b mpath.Basis) policy.Facts {
-	return policy.Facts{DevType: "disk", InWWIDs: slices.Contains(b.WWIDs, sub.id), MapExists: sub.mp != nil && sub.mp.Known}
+	return policy.Facts{Devnode: imaginedNode, DevType: "disk", HasUdev: true, InWWIDs: slices.Contains(b.WWIDs, sub.id), MapExists: sub.mp != nil && sub.mp.Known}
 }
 
 // WithoutDevices is a configuration without its hardware table: an unknown string
