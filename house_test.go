@@ -37,6 +37,7 @@ var allowed = map[string]struct {
 	"policy/ere":     {nil, "a leaf: expressions"},
 	"policy":         {[]string{"scsi", "policy/ere"}, "decides on identities by expressions"},
 	"configs":        {[]string{"policy", "policy/ere", "scsi"}, "files become policy's settings"},
+	"lint":           {[]string{"policy", "policy/ere", "configs", "scsi"}, "looks at what configs read, by policy's own expressions and table"},
 	"pathcheck":      {[]string{"scsi", "policy/ere"}, "checkers speak SCSI; weightedpath values names by expressions"},
 	"mpath":          {[]string{"policy", "pathcheck", "scsi", "dmmap/table"}, "the core: decisions, verdicts, identities and tables"},
 	"statefile":      {[]string{"scsi", "dmmap/table"}, "files name LUNs and maps"},
@@ -54,7 +55,7 @@ var allowed = map[string]struct {
 }
 
 // pure packages have no I/O, no clock, no threads and no chance.
-var pure = []string{"mpath", "engine", "policy", "policy/ere", "scsi", "dmmap", "dmmap/table", "pathcheck", "show", "why"}
+var pure = []string{"mpath", "engine", "policy", "policy/ere", "scsi", "dmmap", "dmmap/table", "pathcheck", "show", "why", "lint"}
 
 var impure = []string{"os", "net", "syscall", "log", "math/rand", "math/rand/v2", "unsafe", "context", "sync", "sync/atomic", "time", "golang.org/x/sys/unix", "log/slog", "os/exec"}
 

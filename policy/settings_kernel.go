@@ -243,3 +243,15 @@ func (r *resolver) features() (Value[string], Value[RetryPolicy]) {
 	v.V = strings.Join(append([]string{strconv.Itoa(len(keep))}, keep...), " ")
 	return v, retry
 }
+
+// Supports says whether a prioritizer or checker is built in; one that is not is
+// replaced by const or tur.
+func Supports(keyword, name string) bool {
+	switch keyword {
+	case "prio":
+		return knownPrio(name)
+	case "path_checker":
+		return knownChecker(name)
+	}
+	return false
+}
