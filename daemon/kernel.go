@@ -121,3 +121,35 @@ func getent(db, name string) (string, error) {
 	}
 	return f[2], nil
 }
+
+// KernelOffers is what the running kernel offers, for commands that check a
+// configuration without the daemon.
+func KernelOffers(root string) policy.Kernel { return kernelOffers(root) }
+
+// UnknownNames gives the users and groups of a configuration that this machine
+// does not know, those of single disks too.
+func UnknownNames(cfg policy.Config) (users, groups []string) {
+	known, knownGroups := resolveNames(cfg, func(policy.Origin, string) {})
+	unknown := func(name string, have []mpath.NameID, list []string) []string {
+		if _, err := strconv.ParseUint(name, 10, 32); err == nil || name == "" || slices.Contains(list, name) ||
+			slices.ContainsFunc(have, func(n mpath.NameID) bool { return n.Name == name }) {
+			return list
+		}
+		return append(list, name)
+	}
+	layers := []policy.Layer{cfg.Defaults, cfg.Overrides}
+	for _, m := range cfg.Multipaths {
+		layers = append(layers, m.Layer)
+	}
+	for _, l := range layers {
+		for _, s := range l {
+			switch s.Keyword {
+			case "uid":
+				users = unknown(s.Value, known, users)
+			case "gid":
+				groups = unknown(s.Value, knownGroups, groups)
+			}
+		}
+	}
+	return users, groups
+}

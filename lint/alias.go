@@ -143,7 +143,7 @@ func deviceLike(name string) string {
 		letters := strings.TrimRight(rest, "0123456789")
 		switch {
 		case k.tail == "x",
-			k.tail == "l" && letters != "" && len(letters) <= 3 && strings.Trim(letters, allowed) == "",
+			k.tail == "l" && letters != "" && len(letters) <= 2 && strings.Trim(letters, allowed) == "",
 			k.tail != "l" && strings.Trim(rest, allowed) == "":
 			return k.what
 		}

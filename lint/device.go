@@ -80,7 +80,7 @@ func deviceRules() []Rule {
 			Why: "It changes nothing: every disk of it gets what it would get without the entry. Sometimes it was meant for the blacklist.",
 			Fix: "Remove it, or move it to blacklist or blacklist_exceptions.", check: func(r *run) {
 				r.eachEntry(func(d policy.Device) {
-					if len(d.Layer) == 0 && d.ProductBlacklist == "" || d.ProductBlacklist == "" && r.inherited(d) {
+					if d.ProductBlacklist == "" && (len(d.Layer) == 0 && !managementLUN(d) || r.inherited(d)) {
 						r.report(d.Origin, fmt.Sprintf("device %s,%s sets nothing", d.Vendor, d.Product))
 					}
 				})
@@ -92,7 +92,7 @@ func deviceRules() []Rule {
 				"its checks fail, and the log fills.",
 			Fix: "Put the entry into blacklist { device { } }, or use product_blacklist.", check: func(r *run) {
 				r.eachEntry(func(d policy.Device) {
-					if len(d.Layer) == 0 && d.ProductBlacklist == "" && slices.Contains([]string{"Universal Xport", "LUNZ", "LUN_Z", "VTrak V-LUN"}, d.Product) {
+					if len(d.Layer) == 0 && d.ProductBlacklist == "" && managementLUN(d) {
 						r.report(d.Origin, fmt.Sprintf("device %s,%s is a management LUN and stands in devices, where it is not kept out", d.Vendor, d.Product))
 					}
 				})
@@ -155,6 +155,10 @@ func (r *run) eachEntry(visit func(policy.Device)) {
 // same name.
 func (r *run) inherited(d policy.Device) bool {
 	return len(d.Layer) > 0 && !slices.ContainsFunc(d.Layer, func(s policy.Setting) bool { return s.Origin.File != "" })
+}
+
+func managementLUN(d policy.Device) bool {
+	return slices.Contains([]string{"Universal Xport", "LUNZ", "LUN_Z", "VTrak V-LUN"}, d.Product)
 }
 
 type field struct {

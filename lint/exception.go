@@ -34,8 +34,12 @@ func exceptionRules() []Rule {
 			Why: "It hits everything, so no rule of its class has an effect: the local disk that was to be kept out becomes a path.",
 			Fix: "Name what is meant.", check: func(r *run) {
 				for _, rule := range r.config.Exceptions {
-					if rules := rulesFor(r.config.Blacklist, rule.Class); rule.Class != policy.ClassProperty && len(rules) > 0 && r.hitsAll(rule) {
-						r.report(rule.Origin, fmt.Sprintf("the exception %s hits everything: the %d rules of its class have no effect", ruleText(rule), len(rules)))
+					rules := rulesFor(r.config.Blacklist, rule.Class)
+					if rule.Class == policy.ClassDevnode {
+						rules = slices.DeleteFunc(rules, r.harmless)
+					}
+					if rule.Class != policy.ClassProperty && len(rules) > 0 && r.hitsAll(rule) {
+						r.report(rule.Origin, "the exception "+ruleText(rule)+" hits everything: no rule of its class has an effect", Related{Origin: rules[0].Origin, Text: ruleText(rules[0])})
 					}
 				}
 			},

@@ -160,15 +160,23 @@ func groupWithoutPrio(r *run) {
 	}
 }
 
+// overridesHide tells all entries in one finding, and passes over those that only
+// repeat the built-in table: a dump that became a configuration has them all.
 func overridesHide(r *run) {
-	for _, d := range r.config.Devices {
-		if d.BuiltIn || d.Disabled {
-			continue
-		}
-		for _, s := range d.Layer {
-			if above, ok := r.config.Overrides.Lookup(s.Keyword); ok && above.Value != s.Value {
-				r.report(s.Origin, fmt.Sprintf("%s %s of device %s,%s never counts: overrides says %s", s.Keyword, s.Value, d.Vendor, d.Product, above.Value), here(above))
+	for _, above := range r.config.Overrides {
+		var hidden []string
+		var related []Related
+		for _, s := range r.scopes {
+			v, ok := s.own.Lookup(above.Keyword)
+			theirs, repeats := layered(s.rows, above.Keyword)
+			if s.kind != scopeDevice || !ok || v.Origin.File == "" || v.Value == above.Value || repeats && theirs.Value == v.Value {
+				continue
 			}
+			hidden = append(hidden, fmt.Sprintf("%s of %s", v.Value, s.name))
+			related = append(related, here(v))
+		}
+		if len(hidden) > 0 {
+			r.report(above.Origin, fmt.Sprintf("%s %s hides %s", above.Keyword, above.Value, strings.Join(hidden[:min(len(hidden), 4)], ", ")), related[:min(len(related), 4)]...)
 		}
 	}
 }

@@ -2,6 +2,7 @@ package lint
 
 import (
 	"regexp/syntax"
+	"slices"
 	"strings"
 
 	"pathkeeper/policy"
@@ -54,17 +55,25 @@ func (r *run) matchesAny(pattern string) bool {
 }
 
 // rowsOf gives the built-in entries for the devices that an entry of a file is
-// for: those whose own examples it hits, and those that hit an example of it.
+// for: the one of the same name, those that hit an example of it, and those whose
+// own examples it hits.
 func (r *run) rowsOf(d policy.Device) []policy.Device {
-	var out []policy.Device
+	var same, wider, narrower []policy.Device
 	vendors, products := samples(d.Vendor), samples(d.Product)
 	for i := len(r.builtin) - 1; i >= 0; i-- {
-		row := r.builtin[i]
-		if row.Vendor == d.Vendor && row.Product == d.Product || r.anyPair(row, vendors, products) || r.anyPair(d, samples(row.Vendor), samples(row.Product)) {
-			out = append(out, row)
+		switch row := r.builtin[i]; {
+		case row.Vendor == d.Vendor && row.Product == d.Product:
+			same = append(same, row)
+		case r.anyPair(row, vendors, products):
+			wider = append(wider, row)
+		case r.anyPair(d, samples(row.Vendor), samples(row.Product)):
+			narrower = append(narrower, row)
 		}
 	}
-	return out
+	if len(narrower) > 8 {
+		narrower = nil // it is for no array in particular
+	}
+	return slices.Concat(same, wider, narrower)
 }
 
 func (r *run) anyPair(d policy.Device, vendors, products []string) bool {

@@ -22,7 +22,7 @@ func prioRules() []Rule {
 			Fix: "Leave path_checker out; or write `detect_checker no` beside it if it must count.", check: func(r *run) {
 				for _, s := range r.scopes {
 					at, ok := s.written("path_checker")
-					if ok && s.kind != scopeGeneral && s.alua() && s.detects("detect_checker") && at.Value != "tur" && at.Value != "rdac" {
+					if ok && s.kind != scopeGeneral && s.alua() && s.detects("detect_checker") && at.Value != "tur" && at.Value != "rdac" && slices.Contains(wordsOf("path_checker"), at.Value) {
 						r.report(at.Origin, fmt.Sprintf("path_checker %s does not count for %s where it reports target port groups: detect_checker chooses tur", at.Value, s.name))
 					}
 				}

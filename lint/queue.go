@@ -56,8 +56,8 @@ func queueRules() []Rule {
 		},
 		{
 			ID: "retry-short", Severity: Warning, Summary: "no_path_retry ends before the transport has recovered",
-			Why: "A port that drops for a moment, or a controller that hands over, takes all paths at once. The transport itself needs up to fast_io_fail_tmo to decide; a window " +
-				"that is shorter turns a blink into an I/O error, and the file system is read-only in the morning.",
+			Why: "A port that drops for a moment, or a controller that hands over, takes all paths at once. A port that comes back is used only after its next check, and the transport itself " +
+				"takes up to fast_io_fail_tmo for each attempt. A window that is shorter is over before a second one: a blink becomes an I/O error, and the file system is read-only in the morning.",
 			Fix: "no_path_retry times polling_interval should be above fast_io_fail_tmo and above the array's longest failover; or say `fail` if errors shall come at once.", check: retryShort,
 		},
 		{

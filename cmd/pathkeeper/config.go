@@ -19,7 +19,8 @@ func configCommand(at *places, std streams) *cobra.Command {
 		Use: "config", Short: "Look at, check and translate the configuration",
 		Args: cobra.ArbitraryArgs, RunE: subcommand,
 	}
-	c.AddCommand(configHelpCommand(std), configShowCommand(at, std), configDumpCommand(at, std))
+	c.AddCommand(configHelpCommand(std), configShowCommand(at, std), configDumpCommand(at, std),
+		configCheckCommand(at, std), configRulesCommand(std))
 	return c
 }
 

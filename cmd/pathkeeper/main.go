@@ -67,9 +67,16 @@ func report(std streams, name string, err error) int {
 	if errors.Is(err, errChanges) {
 		return exitChanges
 	}
+	var end ending
+	if errors.As(err, &end) && end.err == nil {
+		return end.code
+	}
 	text := strings.TrimSpace(err.Error())
 	lines := strings.FieldsFunc(text, func(r rune) bool { return r == '\n' || r == '\t' })
 	fmt.Fprintf(std.err, "%s: %s\n", name, show.Safe(strings.Join(lines, " ")))
+	if end.code != 0 {
+		return end.code
+	}
 	var usage usageError
 	if errors.As(err, &usage) {
 		return exitUsage
