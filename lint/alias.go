@@ -130,10 +130,26 @@ func cutLast(name string) (dir, base string, found bool) {
 // deviceLike says what kind of device has names like this one, "" if none.
 func deviceLike(name string) string {
 	for _, k := range []struct{ head, tail, what string }{
-		{"sd", "l", "a SCSI disk"}, {"hd", "l", "an IDE disk"}, {"vd", "l", "a virtual disk"}, {"xvd", "l", "a Xen disk"}, {"dasd", "l", "a DASD"},
-		{"dm-", "d", "a device-mapper device"}, {"md", "d", "an md array"}, {"loop", "d", "a loop device"}, {"sr", "d", "a CD drive"}, {"st", "d", "a tape"}, {"sg", "d", "a SCSI device"},
-		{"ram", "d", "a ram disk"}, {"nbd", "d", "a network disk"}, {"rbd", "d", "a Ceph disk"}, {"drbd", "d", "a DRBD device"}, {"nvme", "n", "an NVMe disk"},
-		{"wwn-0x", "h", "a by-id link"}, {"scsi-", "h", "a by-id link"}, {"dm-uuid-", "x", "a by-id link"}, {"dm-name-", "x", "a by-id link"},
+		{"sd", "l", "a SCSI disk"},
+		{"hd", "l", "an IDE disk"},
+		{"vd", "l", "a virtual disk"},
+		{"xvd", "l", "a Xen disk"},
+		{"dasd", "l", "a DASD"},
+		{"dm-", "d", "a device-mapper device"},
+		{"md", "d", "an md array"},
+		{"loop", "d", "a loop device"},
+		{"sr", "d", "a CD drive"},
+		{"st", "d", "a tape"},
+		{"sg", "d", "a SCSI device"},
+		{"ram", "d", "a ram disk"},
+		{"nbd", "d", "a network disk"},
+		{"rbd", "d", "a Ceph disk"},
+		{"drbd", "d", "a DRBD device"},
+		{"nvme", "n", "an NVMe disk"},
+		{"wwn-0x", "h", "a by-id link"},
+		{"scsi-", "h", "a by-id link"},
+		{"dm-uuid-", "x", "a by-id link"},
+		{"dm-name-", "x", "a by-id link"},
 	} {
 		rest, ok := strings.CutPrefix(name, k.head)
 		if !ok || rest == "" {
