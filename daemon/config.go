@@ -108,10 +108,27 @@ func (d *Daemon) reload(ctx context.Context) (loaded, error) {
 		return l, err
 	}
 	d.reportConfig(l)
+	if p, err := d.foresee(ctx, l, ""); err == nil {
+		d.reportPlan(p)
+	}
 	if err := d.loop.call(ctx, func() { d.loop.step(l.event(true)) }); err != nil {
 		return l, fmt.Errorf("giving the configuration to the daemon's loop: %w", err)
 	}
 	d.lookAtAllNodes(ctx)
 	d.log.printf(mpath.LevelNotice, "", "configuration read again: %s", d.loop.current().Summary())
 	return l, nil
+}
+
+// reportPlan logs what a reload is about to do.
+func (d *Daemon) reportPlan(p mpath.Plan) {
+	changed := 0
+	for _, m := range p.Maps {
+		if len(m.Steps) > 0 {
+			changed++
+		}
+		for _, n := range m.Needs {
+			d.log.printf(mpath.LevelWarning, m.Name, "needs %s: %s", n.Kind, n.Reason)
+		}
+	}
+	d.log.printf(mpath.LevelNotice, "", "the plan of this configuration: %d of %d maps change", changed, len(p.World.Maps))
 }

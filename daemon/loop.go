@@ -45,9 +45,10 @@ type loop struct {
 	shown    mpath.Instant // when the snapshot was made
 	dirty    bool
 
-	ended   chan struct{}               // closed when run has returned: nobody takes answers any more
-	replies map[uint64]chan mpath.Reply // commands that wait for their reply
-	asked   uint64                      // Seq of the last one
+	ended   chan struct{}                 // closed when run has returned: nobody takes answers any more
+	replies map[uint64]chan mpath.Reply   // commands that wait for their reply
+	applies map[uint64]chan mpath.Applied // the same of applies
+	asked   uint64                        // Seq of the last one
 	acts    int
 
 	bugs     bugs
@@ -91,7 +92,7 @@ type message struct {
 func newLoop(e *engine.Engine, w *workers, log *journal) *loop {
 	l := &loop{
 		core: mpath.New(), engine: e, work: w, log: log,
-		inbox: make(chan message, 1024), tasks: map[uint64]task{}, replies: map[uint64]chan mpath.Reply{}, ended: make(chan struct{}),
+		inbox: make(chan message, 1024), tasks: map[uint64]task{}, replies: map[uint64]chan mpath.Reply{}, applies: map[uint64]chan mpath.Applied{}, ended: make(chan struct{}),
 	}
 	// Never called by the loop itself: a full inbox would stop it for good.
 	w.done = func(task uint64, a engine.Answer) {
@@ -229,6 +230,10 @@ func (l *loop) step(ev mpath.Event) {
 		}
 		if r, ok := a.(mpath.Reply); ok {
 			l.replied(r)
+			continue
+		}
+		if r, ok := a.(mpath.Applied); ok {
+			l.applied(r)
 			continue
 		}
 		if b, ok := a.(mpath.Bug); ok {

@@ -79,3 +79,27 @@ func (d *Daemon) holdings() (out []mpath.Holding, warning string) {
 	}
 	return out, ""
 }
+
+// apply does what a plan says, if the configuration and the world are what it was
+// made from, and the same plan would be made now.
+func (d *Daemon) apply(ctx context.Context, p mpath.Plan) (mpath.Applied, error) {
+	again, l, err := d.plan(ctx, p.Config.Place)
+	if err != nil {
+		return mpath.Applied{}, err
+	}
+	if text := mpath.PlansDiffer(p, again); text != "" {
+		d.log.printf(mpath.LevelWarning, "apply", "refused: %s", text)
+		return mpath.Applied{Text: "refused, nothing was touched: " + text}, nil
+	}
+	e := l.event(true)
+	r, err := d.loop.apply(ctx, mpath.Apply{Config: e.Config, Users: e.Users, Groups: e.Groups, Plan: p})
+	if err != nil || len(r.Maps) == 0 && !r.OK {
+		return r, err
+	}
+	d.lookAtAllNodes(ctx)
+	if p.Config.Place != "" {
+		d.log.printf(mpath.LevelWarning, "config", "%s is in force; a reload or a restart reads the system's files again: put it there", p.Config.Place)
+		r.Text += "; " + p.Config.Place + " is in force until the next reload or restart, which read the system's files: put it there"
+	}
+	return r, nil
+}

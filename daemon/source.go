@@ -64,6 +64,10 @@ func (s source) Plan(ctx context.Context, place string) (server.PlanResult, erro
 	return server.PlanResult{Plan: p, Warnings: l.said()}, err
 }
 
+func (s source) Apply(ctx context.Context, p mpath.Plan) (mpath.Applied, error) {
+	return s.d.apply(ctx, p)
+}
+
 func (s source) Command(ctx context.Context, c mpath.Command) (mpath.Reply, error) {
 	return s.d.loop.command(ctx, c)
 }

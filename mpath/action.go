@@ -86,6 +86,8 @@ type LoadMap struct {
 	NoKpartx bool
 	Paths    []PathRef
 	Fail     []table.DevNum
+	// Rollback: it is the former table, since the new one has cost a path.
+	Rollback bool
 	Reason   string
 }
 
@@ -266,6 +268,7 @@ func (RemoveMap) action()     {}
 func (ReadSizes) action()     {}
 func (ResizeMap) action()     {}
 func (Reply) action()         {}
+func (Applied) action()       {}
 func (SuspendMap) action()    {}
 func (RenameMap) action()     {}
 func (Message) action()       {}

@@ -37,6 +37,7 @@ type bench struct {
 	minor   uint32
 	seq     uint64
 	broken  []Broken
+	planned Apply
 }
 
 type answer struct {
@@ -234,7 +235,7 @@ func (b *bench) answerTo(a Action, first string) Event {
 			s.Sizes = append(s.Sizes, z)
 		}
 		return s
-	case Note, Reply:
+	case Note, Reply, Applied:
 		return nil
 	}
 	return b.change(a, errno)
@@ -521,7 +522,7 @@ func actionWords(a Action) string {
 	case CreateMap:
 		return fmt.Sprintf("create %s %s %d%s%s owner %s: %s", a.Name, a.WWID, a.Size, flags(yes(a.ReadOnly), "read-only", yes(a.NoKpartx), "no-kpartx")+joins(a.Paths), devs(a.Fail), a.Owner, a.Table.String())
 	case LoadMap:
-		return fmt.Sprintf("load %s %d%s%s: %s", a.Name, a.Size, flags(yes(a.ReadOnly), "read-only", yes(a.NoKpartx), "no-kpartx")+joins(a.Paths), devs(a.Fail), a.Table.String())
+		return fmt.Sprintf("load %s %d%s%s: %s", a.Name, a.Size, flags(yes(a.ReadOnly), "read-only", yes(a.NoKpartx), "no-kpartx", yes(a.Rollback), "rollback")+joins(a.Paths), devs(a.Fail), a.Table.String())
 	case ResizeMap:
 		return fmt.Sprintf("resize %s %d -> %d%s", a.Name, a.From, a.Size, flags(yes(a.Force), "forced"))
 	case ReadSizes:
@@ -560,6 +561,12 @@ func actionWords(a Action) string {
 		return fmt.Sprintf("owner %s %s", a.Dev, a.Owner)
 	case Note:
 		return fmt.Sprintf("%d %s: %s", a.Level, a.Object, a.Text)
+	case Applied:
+		s := fmt.Sprintf("applied ok=%v: %s", a.OK, a.Text)
+		for _, m := range a.Maps {
+			s += fmt.Sprintf(" [%s %s %s]", m.Name, m.Result, m.Text)
+		}
+		return s
 	case Reply:
 		return fmt.Sprintf("reply %d ok=%v: %s", a.Code, a.OK, a.Text)
 	}

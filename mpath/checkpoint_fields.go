@@ -37,6 +37,7 @@ func (mc *Machine) fields() []field {
 		{"names", &carriedOne{&mc.names}},
 		{"known", &carriedOne{&mc.known}},
 		{"dl", &carriedOne{&mc.dl}},
+		{"apply", &carriedOne{&mc.apply}},
 		{"commands", &carriedList[command, *command]{&mc.commands}},
 		{"batches", &carriedSlice[batch, *batch]{&mc.batches}},
 		{"forced", &mc.forced},
@@ -162,6 +163,9 @@ func (m *mmap) fields() []field {
 		{"rebuilds", &m.rebuilds},
 		{"rebuiltAt", &m.rebuiltAt},
 		{"leftAlone", &m.leftAlone},
+		{"part", &carriedOne{&m.part}},
+		{"settingsHeld", &m.settingsHeld},
+		{"rolled", &m.rolled},
 		{"loads", &m.loads},
 		{"switches", &m.switches},
 		{"faults", &m.faults},
@@ -217,6 +221,27 @@ func (b *batch) fields() []field {
 
 func (r *resizing) fields() []field {
 	return []field{{"to", &r.to}, {"asked", &r.asked}, {"nextAt", &r.nextAt}, {"delay", &r.delay}, {"noted", &r.noted}}
+}
+
+func (p *part) fields() []field {
+	return []field{
+		{"since", &p.since},
+		{"exact", &p.exact},
+		{"plan", &p.plan},
+		{"asked", &p.asked},
+		{"loadedAt", &p.loadedAt},
+		{"until", &p.until},
+		{"kept", &p.kept},
+		{"former", &carriedOne{&p.former}},
+	}
+}
+
+func (f *former) fields() []field {
+	return []field{{"settings", &f.settings}, {"settingOK", &f.settingOK}, {"accepted", &f.accepted}, {"table", &f.table}}
+}
+
+func (a *applyState) fields() []field {
+	return []field{{"seq", &a.seq}, {"names", &a.names}, {"maps", &a.maps}}
 }
 
 func (q *queueState) fields() []field {

@@ -64,7 +64,7 @@ func TestCheckpointCarriesEveryField(t *testing.T) {
 			}
 		}
 	}
-	for _, c := range []carried{&links{}, &Machine{}, &path{}, &mmap{}, &look{}, &oddDevice{}, &saveState{}, &knownState{}, &deadlineState{}, &queueState{}, &command{}, &batch{}, &resizing{}, &noticeList{}, &notice{}} {
+	for _, c := range []carried{&links{}, &Machine{}, &path{}, &mmap{}, &look{}, &oddDevice{}, &saveState{}, &knownState{}, &deadlineState{}, &queueState{}, &part{}, &former{}, &applyState{}, &command{}, &batch{}, &resizing{}, &noticeList{}, &notice{}} {
 		typ := reflect.TypeOf(c).Elem()
 		var want, got []string
 		for i := range typ.NumField() {

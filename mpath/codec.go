@@ -31,6 +31,7 @@ func eventKinds() []Event {
 		ActionDone{},
 		Stopping{},
 		Command{},
+		Apply{},
 		SizesRead{},
 	}
 }
@@ -50,6 +51,7 @@ func actionKinds() []Action {
 		ReadSizes{},
 		ResizeMap{},
 		Reply{},
+		Applied{},
 		RenameMap{},
 		Message{},
 		SaveNames{},

@@ -67,6 +67,9 @@ func (mc *Machine) mapActionDone(m *mmap, e ActionDone) {
 	} else if strings.HasPrefix(what, "switch") {
 		m.switches++
 	}
+	if wasLoad {
+		mc.partLoaded(m, e)
+	}
 	if reread && m.known {
 		mc.readMap(m)
 	} else if !m.known && reread {

@@ -113,7 +113,7 @@ func (mc *Machine) pathDue(p *path) Instant {
 // mapDue is when a map wants to be looked at next, 0 never.
 func (mc *Machine) mapDue(m *mmap) Instant {
 	at := Never
-	for _, t := range []Instant{m.readAt, m.pauseUntil, m.retryAt, m.failbackAt, m.holdUntil, m.resize.nextAt} {
+	for _, t := range []Instant{m.readAt, m.pauseUntil, m.retryAt, m.failbackAt, m.holdUntil, m.resize.nextAt, m.part.deadline()} {
 		at = sooner(at, t)
 	}
 	if m.queue.at != 0 && !m.queue.expired {

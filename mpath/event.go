@@ -250,3 +250,4 @@ func (ActionDone) event()     {}
 func (Stopping) event()       {}
 func (SizesRead) event()      {}
 func (Command) event()        {}
+func (Apply) event()          {}

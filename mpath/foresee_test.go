@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"pathkeeper/dmmap/table"
 )
 
 // A plan that is made between any two steps changes nothing of what the core does
@@ -97,4 +99,37 @@ func TestMoved(t *testing.T) {
 	if got := many.Moved(PlanWorld{}); len(got) != maxMoved+1 || got[maxMoved] != "and 9 more" {
 		t.Errorf("%d lines, the last %q", len(got), got[len(got)-1])
 	}
+}
+
+// plan makes a plan of a configuration, for a later apply, and says what is in it.
+func (b *bench) plan(c Configured) error {
+	clone, err := b.mc.Clone()
+	if err != nil {
+		return err
+	}
+	p, err := clone.Foresee(c, []Holding{{Dev: table.DevNum{Major: 253, Minor: 1}, What: "/"}})
+	if err != nil {
+		b.say("no plan: %v", err)
+		return nil
+	}
+	b.planned = Apply{Seq: 1 << 41, Config: c.Config, Users: c.Users, Groups: c.Groups, Plan: p}
+	for _, m := range p.Maps {
+		b.say("plan %s: %s", m.Name, m.Kinds())
+		for _, s := range append(m.Steps, m.Needs...) {
+			b.say("  %s %s: %s", s.Kind, m.To, s.Reason)
+		}
+		for _, s := range m.Settings {
+			b.say("  %s %q -> %q", s.Keyword, s.Before, s.After)
+		}
+		if m.After != "" {
+			b.say("  table %q -> %q join %v leave %v %q", m.Before, m.After, m.Join, m.Leave, m.Diff)
+		}
+		if len(m.Warnings) > 0 {
+			b.say("  %q", m.Warnings)
+		}
+	}
+	if p.Empty() {
+		b.say("plan: nothing")
+	}
+	return nil
 }

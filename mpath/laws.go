@@ -45,6 +45,7 @@ func (mc *Machine) CheckActions(acts []Action) []Broken {
 			}
 		case LoadMap:
 			mc.checkLoad(bad, a.WWID, a.Table, a.Paths, a.Fail)
+			mc.checkPart(bad, a)
 			if m := mc.mapOf(a.WWID); m != nil && m.have.Live && m.have.Size != a.Size {
 				bad(lawSize, "%s: %d sectors, the load has %d", a.Name, m.have.Size, a.Size)
 			}
@@ -61,6 +62,10 @@ func (mc *Machine) CheckActions(acts []Action) []Broken {
 				if p := mc.path(r.ID); p != nil && uint64(a.Size) != p.seen.Facts.Size {
 					bad(lawSizesMix, "%s: %s has %d sectors, the map gets %d", a.Name, r.ID, p.seen.Facts.Size, a.Size)
 				}
+			}
+		case RenameMap:
+			if m := mc.mapOf(a.WWID); m != nil && m.part.exact && a.To != m.part.plan.To {
+				bad(lawPlanned, "%s is renamed to %s, the plan says %q", a.Name, a.To, m.part.plan.To)
 			}
 		case StartCheck:
 			for _, b := range acts[i+1:] {
@@ -117,6 +122,38 @@ func (mc *Machine) checkMessage(bad report, a Message) {
 		counted := m.settings.NoPathRetry.V.Mode == policy.RetryCount || m.settings.NoPathRetry.V.Mode == policy.RetryQueue
 		if m.settingOK && counted && !m.queue.expired && !m.queueOff && !m.flushing && !mc.stopping {
 			bad(lawQueueOff, "%s: %s", a.Name, a.Reason)
+		}
+	}
+}
+
+// checkPart holds a load against what an apply or a reload is doing to its map.
+func (mc *Machine) checkPart(bad report, a LoadMap) {
+	m := mc.mapOf(a.WWID)
+	if m == nil {
+		return
+	}
+	if a.Rollback && m.rolled > 1 {
+		bad(lawOneRollback, "%s: %s", a.Name, a.Reason)
+	}
+	p := &m.part
+	if p.since == 0 || p.loadedAt != 0 || a.Rollback {
+		return
+	}
+	if another := p.another(a.Table); another != "" {
+		bad(lawPlanned, "%s: %s", a.Name, another)
+	}
+	if p.exact && !p.plan.Has(PlanReload) {
+		have := only(m.have.Table, m.paths)
+		for _, d := range table.Diff(only(a.Table, m.paths), have) {
+			if d.Field == table.FieldFeatures || d.Field == table.FieldSelector {
+				bad(lawPlanned, "%s: the plan has no load: %s", a.Name, d)
+			}
+		}
+		return
+	}
+	for _, r := range a.Paths {
+		if q := mc.path(r.ID); m.have.Live && (p.asked == 0 || q != nil && q.answeredFor < p.asked) {
+			bad(lawAskedFirst, "%s: %s", a.Name, r.ID)
 		}
 	}
 }

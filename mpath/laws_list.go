@@ -43,6 +43,9 @@ const (
 	lawFirstPicture   = "nothing is changed before the first picture is complete"
 	lawQueueOff       = "queueing is switched off only when no_path_retry, a removal or an operator says so"
 	lawLeftAlone      = "a path that is left alone joins no table"
+	lawPlanned        = "an apply changes no map otherwise than its plan says"
+	lawAskedFirst     = "a load of an apply or a reload contains only paths that were asked since it began"
+	lawOneRollback    = "at most one rollback per configuration and map"
 	lawBounded        = "every queue is bounded"
 )
 
@@ -90,6 +93,9 @@ func Laws() []string {
 		lawFirstPicture,
 		lawQueueOff,
 		lawLeftAlone,
+		lawPlanned,
+		lawAskedFirst,
+		lawOneRollback,
 		lawBounded,
 	}
 }

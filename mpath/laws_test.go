@@ -209,6 +209,32 @@ func TestLawsFire(t *testing.T) {
 			mc.checkOpen(ps[0], 2)
 			return nil
 		}},
+		{lawPlanned, func(mc *Machine, _ []*path) []Action {
+			mc.mapOf("w1").part = part{since: 1, exact: true, plan: MapPlan{To: "uno"}}
+			return []Action{RenameMap{WWID: "w1", Name: "one", To: "eins"}}
+		}},
+		{lawPlanned, func(mc *Machine, ps []*path) []Action {
+			mc.mapOf("w1").part = part{since: 1, exact: true}
+			a := loadOf("w1", ps[0], ps[1])
+			a.Table.Groups[0].Selector = "queue-length"
+			return []Action{a}
+		}},
+		{lawPlanned, func(mc *Machine, ps []*path) []Action {
+			a := loadOf("w1", ps[0], ps[1])
+			mc.mapOf("w1").part = part{since: 1, exact: true, asked: 1, plan: MapPlan{Steps: []PlanStep{{Kind: PlanReload}}, After: a.Table.String()}}
+			ps[0].answeredFor, ps[1].answeredFor = 1, 1
+			return []Action{loadOf("w1", ps[0])}
+		}},
+		{lawAskedFirst, func(mc *Machine, ps []*path) []Action {
+			mc.mapOf("w1").part = part{since: 500, asked: 500}
+			return []Action{loadOf("w1", ps[0])}
+		}},
+		{lawOneRollback, func(mc *Machine, ps []*path) []Action {
+			mc.mapOf("w1").rolled = 2
+			a := loadOf("w1", ps[0])
+			a.Rollback = true
+			return []Action{a}
+		}},
 		{lawPathOrder, func(mc *Machine, _ []*path) []Action { slices.Reverse(mc.paths); return nil }},
 		{lawForgotten, func(_ *Machine, ps []*path) []Action { ps[0].left = true; return nil }},
 		{lawInItsMap, func(mc *Machine, _ []*path) []Action { mc.mapOf("w2").paths = nil; return nil }},

@@ -165,6 +165,9 @@ func (mc *Machine) planLoad(m *mmap, ps []*path) bool {
 	if !m.settingOK || mc.now < m.retryAt {
 		return false
 	}
+	if mc.unanswered(m, ps) {
+		return true // they were asked for this load
+	}
 	l := mc.loadOf(m, ps)
 	mc.noteProtected(m, ps)
 	if !anyUp(l.paths) || mc.unsure(m, ps) || mc.modesUnsure(m, ps) {
@@ -185,7 +188,17 @@ func (mc *Machine) planLoad(m *mmap, ps []*path) bool {
 	if len(why) == 0 {
 		return false
 	}
+	switch wait, may := mc.mayLoad(m, ps, d); {
+	case wait:
+		return true
+	case !may:
+		return false
+	}
 	a := mc.loadMap(m, l, strings.Join(why, "; "))
+	if another := m.part.another(a.Table); another != "" {
+		return mc.refusePart(m, "the table would be another than planned: "+another)
+	}
+	mc.noteLoad(m, a)
 	m.retryAt, m.failbackAt, m.followAt, m.regroup = 0, 0, 0, false
 	mc.note(LevelNotice, m.label(), "gets a new table: "+a.Reason)
 	mc.ask(m, "load", a)

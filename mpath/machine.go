@@ -81,6 +81,7 @@ type Machine struct {
 	listAt               Instant // a list that failed is asked for again
 	relist               bool    // news came while a list was open
 
+	apply    applyState
 	commands []*command // oldest first
 	batches  []batch
 	forced   bool // queueing outlives the daemon: an operator said so
@@ -182,6 +183,8 @@ func (mc *Machine) take(ev Event) {
 		mc.takeStopping(e)
 	case Command:
 		mc.takeCommand(e)
+	case Apply:
+		mc.takeApply(e)
 	case SizesRead:
 		mc.takeSizes(e)
 	}
@@ -233,6 +236,7 @@ func (mc *Machine) settle() {
 			mc.settleMap(m)
 		}
 	}
+	mc.endApply()
 	mc.saveNames()
 	mc.saveWWIDs()
 	mc.saveDeadlines()

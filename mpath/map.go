@@ -99,6 +99,10 @@ type mmap struct {
 	rebuiltAt Instant
 	leftAlone bool // it broke too often: nothing is done to it until a reload
 
+	part         part // of an apply or a reload
+	settingsHeld bool // its settings are the former ones: its part was refused or rolled back
+	rolled       int  // rollbacks since the last configuration
+
 	loads, switches, faults int // counted since we run
 }
 
@@ -388,8 +392,13 @@ func (mc *Machine) adopt(m *mmap) {
 	mc.touch(m)
 }
 
-// chooseSettings takes the map's settings from its first admitted path.
+// chooseSettings takes the map's settings from its first admitted path, but where
+// they are held.
 func (mc *Machine) chooseSettings(m *mmap, ps []*path) {
+	if m.settingsHeld {
+		mc.keep(m)
+		return
+	}
 	for _, p := range ps {
 		if p.decision.Verdict == policy.VerdictUnknown {
 			continue

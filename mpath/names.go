@@ -181,7 +181,14 @@ func (mc *Machine) wwidsSaved(e ActionDone) {
 
 // takeConfig takes a new configuration: every path is decided anew; maps follow
 // where a reconfiguration is asked for, or only what arrives later.
-func (mc *Machine) takeConfig(e Configured) {
+func (mc *Machine) takeConfig(e Configured) { mc.configure(e, false) }
+
+// configure puts a configuration in force: exact, where an Apply will say of each map
+// what is to be done.
+func (mc *Machine) configure(e Configured, exact bool) {
+	if e.Reconfigure {
+		mc.beginParts(exact)
+	}
 	rules, problems := policy.Compile(e.Config)
 	for _, p := range problems {
 		mc.note(LevelWarning, "config", p.Origin.String()+": "+p.Text)
@@ -211,7 +218,11 @@ func (mc *Machine) takeConfig(e Configured) {
 			p.dropped, p.held = false, false
 			mc.stir(p)
 		}
+		was := p.decision.Settings
 		mc.decide(p)
+		if s := p.decision.Settings; e.Reconfigure && p.checkable() && (s.Prio.V != was.Prio.V || s.PrioArgs.V != was.PrioArgs.V) {
+			mc.hurry(p) // its group is made of what it says now
+		}
 	}
 	if first {
 		return

@@ -13,6 +13,7 @@ func (mc *Machine) settleMap(m *mmap) {
 		return
 	}
 	m.touched = false
+	mc.overduePart(m)
 	if m.leftAlone {
 		return
 	}
@@ -77,7 +78,10 @@ func (mc *Machine) settleMap(m *mmap) {
 	if m.settingOK {
 		mc.chooseName(m)
 	}
-	_ = mc.planCancel(m, ps) || mc.planPaths(m, ps) || mc.planRemove(m, ps) || mc.planLoad(m, ps) || mc.planResize(m, ps) || mc.planQueue(m) || mc.planSwitch(m, ps) || mc.planRename(m)
+	acts := mc.planCancel(m, ps) || mc.planRollback(m, ps) || mc.planPaths(m, ps) || mc.planRemove(m, ps) || mc.planLoad(m, ps) || mc.planResize(m, ps) || mc.planQueue(m) || mc.planSwitch(m, ps) || mc.planRename(m)
+	if !acts {
+		mc.settlePart(m)
+	}
 }
 
 // adoptNow adopts a map that somebody else made while we run, as soon as its
@@ -97,7 +101,7 @@ func (mc *Machine) adoptNow(m *mmap) bool {
 // pending says whether a map has to be looked at now.
 func (m *mmap) pending(now Instant) bool {
 	due := func(t Instant) bool { return t != 0 && now >= t }
-	return m.touched || due(m.pauseUntil) || due(m.retryAt) || due(m.failbackAt) || due(m.holdUntil) || due(m.resize.nextAt) || due(m.queue.at) && !m.queue.expired
+	return m.touched || due(m.pauseUntil) || due(m.retryAt) || due(m.failbackAt) || due(m.holdUntil) || due(m.resize.nextAt) || due(m.part.deadline()) || due(m.queue.at) && !m.queue.expired
 }
 
 // ask notes the one open question of a map.
@@ -154,6 +158,8 @@ func (mc *Machine) planPaths(m *mmap, ps []*path) bool {
 			continue
 		}
 		switch {
+		case !p.up() && p.state != pathcheck.StateUnknown && !p.kernelFailed && m.kernelFailed(p.id.Dev):
+			// It was reinstated, and the answer did not say how it is now: that is being read.
 		case !p.up() && p.state != pathcheck.StateUnknown && !p.kernelFailed:
 			mc.ask(m, "fail "+p.id.Dev.String(), Message{
 				Seq: mc.nextSeq(), WWID: m.wwid, Name: m.have.Name,
@@ -228,6 +234,9 @@ func (mc *Machine) planQueue(m *mmap) bool {
 func (mc *Machine) planRename(m *mmap) bool {
 	if m.name == "" || m.name == m.have.Name || slices.Contains(m.accepted, "name") || mc.now < m.retryAt {
 		return false
+	}
+	if m.part.exact && m.name != m.part.plan.To {
+		return mc.refusePart(m, "it would be called "+m.name+", which the plan does not say")
 	}
 	mc.ask(m, "rename", RenameMap{Seq: mc.nextSeq(), WWID: m.wwid, Name: m.have.Name, To: m.name, Reason: m.nameWhy})
 	return true

@@ -27,7 +27,7 @@ type Plan struct {
 	// Maps are those that something is done to, or that somebody should do
 	// something to; the others stay as they are.
 	Maps     []MapPlan `json:"maps"`
-	Warnings []string  `json:"warnings,omitempty"`
+	Warnings []string  `json:"warnings"`
 }
 
 // PlanConfig says which configuration it is.
@@ -90,20 +90,20 @@ type PlanStep struct {
 // MapPlan is what is done to one map.
 type MapPlan struct {
 	WWID  string     `json:"wwid"`
-	Name  string     `json:"name"`            // now; of a map that is made: its name
-	To    string     `json:"to,omitempty"`    // its name after a rename
-	Steps []PlanStep `json:"steps,omitempty"` // in their order; none: it stays as it is
+	Name  string     `json:"name"`         // now; of a map that is made: its name
+	To    string     `json:"to,omitempty"` // its name after a rename
+	Steps []PlanStep `json:"steps"`        // in their order; none: it stays as it is
 	// Needs are what no daemon does.
-	Needs []PlanStep `json:"needs,omitempty"`
+	Needs []PlanStep `json:"needs"`
 	// Before and After are the tables, "" where there is none.
 	Before string `json:"before,omitempty"`
 	After  string `json:"after,omitempty"`
 	// Diff says in words what is another in the table.
-	Diff     []string        `json:"diff,omitempty"`
-	Settings []SettingChange `json:"settings,omitempty"`
-	Join     []string        `json:"join,omitempty"`  // paths that come into the table
-	Leave    []string        `json:"leave,omitempty"` // paths that leave it
-	Warnings []string        `json:"warnings,omitempty"`
+	Diff     []string        `json:"diff"`
+	Settings []SettingChange `json:"settings"`
+	Join     []string        `json:"join"`  // paths that come into the table
+	Leave    []string        `json:"leave"` // paths that leave it
+	Warnings []string        `json:"warnings"`
 	// AsGrouped: priorities are asked anew, and the groups are made of what they
 	// are then.
 	AsGrouped bool `json:"as_grouped,omitempty"`
@@ -227,6 +227,22 @@ func (w PlanWorld) Moved(now PlanWorld) []string {
 		out = append(out[:maxMoved], fmt.Sprintf("and %d more", more))
 	}
 	return out
+}
+
+// PlansDiffer says why a plan is not the one that is made now, "" it is the same: the
+// configuration has changed, the world has moved, or somebody has changed the plan.
+func PlansDiffer(was, now Plan) string {
+	if was.Config.Sum != now.Config.Sum {
+		return "the configuration has changed since the plan was made; plan again"
+	}
+	if moved := was.World.Moved(now.World); len(moved) > 0 {
+		return "the world has moved since the plan was made: " + strings.Join(moved, "; ") + "; plan again"
+	}
+	var a, b bytes.Buffer
+	if encodePlain(&a, was.Maps) != nil || encodePlain(&b, now.Maps) != nil || a.String() != b.String() {
+		return "what would be done now is something else than the plan says; plan again"
+	}
+	return ""
 }
 
 func movedMap(was, is PlanHave, say func(string, ...any)) {

@@ -134,13 +134,19 @@ const benchConf = "defaults {\n find_multipaths greedy\n user_friendly_names yes
 func (b *bench) command(w []string, conf *[]string) error {
 	args := w[1:]
 	switch w[0] {
-	case "configure", "reconfigure":
+	case "configure", "reconfigure", "plan":
 		cfg, _, err := configs.Parse([]configs.File{{Path: "/etc/multipath.conf", Data: []byte(benchConf + strings.Join(*conf, "\n") + "\n")}})
 		if err != nil {
 			return err
 		}
 		*conf = nil
-		b.step(Configured{Config: cfg, Reconfigure: w[0] == "reconfigure", Users: []NameID{{"oracle", 501}, {"grid", 502}}, Groups: []NameID{{"dba", 601}}})
+		c := Configured{Config: cfg, Reconfigure: w[0] == "reconfigure", Users: []NameID{{"oracle", 501}, {"grid", 502}}, Groups: []NameID{{"dba", 601}}}
+		if w[0] == "plan" {
+			return b.plan(c)
+		}
+		b.step(c)
+	case "apply": // the last plan; "maps=0": nothing of it
+		b.step(b.planned)
 	case "start": // everything that a start needs, with the configuration so far
 		if err := b.command([]string{"state"}, conf); err != nil {
 			return err

@@ -27,6 +27,8 @@ type Limits struct {
 	WriteTime   time.Duration // for a whole answer, or one event
 	IdleTime    time.Duration // between requests
 	ReloadTime  time.Duration
+	PlanBytes   int64 // of a plan that root sends, one at a time
+	ApplyTime   time.Duration
 }
 
 // DefaultLimits are what the daemon runs with.
@@ -34,6 +36,7 @@ func DefaultLimits() Limits {
 	return Limits{
 		Clients: 64, HeaderBytes: 8 << 10, BodyBytes: 4 << 10, Answers: 4, Events: 1024,
 		ReadTime: 5 * time.Second, WriteTime: 15 * time.Second, IdleTime: 30 * time.Second, ReloadTime: 2 * time.Minute,
+		PlanBytes: 64 << 20, ApplyTime: 5 * time.Minute,
 	}
 }
 
@@ -55,7 +58,9 @@ type API struct {
 	listen *limited
 	// gates bound the big answers: [0] for others, [1] for root.
 	gates [2]chan struct{}
-	stop  context.CancelFunc
+	// applies lets in one plan at a time: it may be large.
+	applies chan struct{}
+	stop    context.CancelFunc
 }
 
 // New binds the socket. Serve answers.
@@ -67,12 +72,18 @@ func New(src Source, opt Options) (*API, error) {
 	if lim == (Limits{}) {
 		lim = DefaultLimits()
 	}
+	if lim.PlanBytes == 0 {
+		lim.PlanBytes = DefaultLimits().PlanBytes
+	}
+	if lim.ApplyTime == 0 {
+		lim.ApplyTime = DefaultLimits().ApplyTime
+	}
 	l, err := listenPath(opt.Path)
 	if err != nil {
 		return nil, err
 	}
 	ctx, stop := context.WithCancel(context.Background())
-	a := &API{src: src, lim: lim, listen: newLimited(l, opt.Path, lim.Clients, opt.Cred), stop: stop}
+	a := &API{src: src, lim: lim, listen: newLimited(l, opt.Path, lim.Clients, opt.Cred), stop: stop, applies: make(chan struct{}, 1)}
 	for i := range a.gates {
 		a.gates[i] = make(chan struct{}, lim.Answers)
 	}
@@ -138,14 +149,27 @@ func (a *API) handler() http.Handler {
 		"/v1/reload":   {http.MethodPost, a.reload},
 		"/v1/command":  {http.MethodPost, a.command},
 		"/v1/plan":     {http.MethodPost, a.plan},
+		"/v1/apply":    {http.MethodPost, a.apply},
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		cred, _ := r.Context().Value(credKey{}).(Cred)
-		r.Body = http.MaxBytesReader(w, r.Body, a.lim.BodyBytes)
+		most := a.lim.BodyBytes
+		if r.URL.Path == "/v1/apply" && r.Method == http.MethodPost && cred.Root() {
+			select {
+			case a.applies <- struct{}{}:
+				defer func() { <-a.applies }()
+				most = a.lim.PlanBytes
+			default:
+				w.Header().Set("Connection", "close")
+				fail(w, http.StatusConflict, "another plan is being applied")
+				return
+			}
+		}
+		r.Body = http.MaxBytesReader(w, r.Body, most)
 		route, ok := routes[r.URL.Path]
 		switch {
 		case !ok:
-			fail(w, http.StatusNotFound, "there is no "+r.URL.Path+"; this is version 1 of the API: /v1/snapshot, /v1/status, /v1/events, /v1/reload, /v1/command, /v1/plan")
+			fail(w, http.StatusNotFound, "there is no "+r.URL.Path+"; this is version 1 of the API: /v1/snapshot, /v1/status, /v1/events, /v1/reload, /v1/command, /v1/plan, /v1/apply")
 		case r.Method != route.method:
 			w.Header().Set("Allow", route.method)
 			fail(w, http.StatusMethodNotAllowed, r.URL.Path+" takes "+route.method)
@@ -157,7 +181,7 @@ func (a *API) handler() http.Handler {
 				w.Header().Set("Connection", "close")
 				var big *http.MaxBytesError
 				if errors.As(err, &big) {
-					fail(w, http.StatusRequestEntityTooLarge, fmt.Sprintf("the body has more than %d bytes", a.lim.BodyBytes))
+					fail(w, http.StatusRequestEntityTooLarge, fmt.Sprintf("the body has more than %d bytes", most))
 				} else {
 					fail(w, http.StatusRequestTimeout, fmt.Sprintf("the body did not come whole within %s", a.lim.ReadTime))
 				}

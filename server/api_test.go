@@ -68,6 +68,25 @@ func TestPlan(t *testing.T) {
 	}
 }
 
+// A plan may be larger than other requests, for root alone and one at a time.
+func TestApply(t *testing.T) {
+	src := &fakeSource{}
+	c := server.NewClient(start(t, src, server.Options{Cred: as(0)}))
+	p := mpath.Plan{Version: mpath.PlanVersion, Maps: []mpath.MapPlan{{Name: "one", After: strings.Repeat("x", 1<<20)}}}
+	if r, err := c.Apply(t.Context(), p); err != nil || !r.OK || len(r.Maps) != 1 || r.Maps[0].Name != "one" {
+		t.Errorf("%+v %v", r, err)
+	}
+	p.Version = 0
+	if _, err := c.Apply(t.Context(), p); !errors.Is(err, server.ErrRefused) || !strings.Contains(err.Error(), "stopping") {
+		t.Errorf("refused: %v", err)
+	}
+	p.Maps[0].After = ""
+	other := server.NewClient(start(t, src, server.Options{Cred: as(1000)}))
+	if _, err := other.Apply(t.Context(), p); !errors.Is(err, server.ErrDenied) {
+		t.Errorf("another user: %v", err)
+	}
+}
+
 func TestCommand(t *testing.T) {
 	src := &fakeSource{}
 	path := start(t, src, server.Options{Cred: as(0)})

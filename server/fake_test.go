@@ -60,6 +60,13 @@ func (f *fakeSource) Plan(_ context.Context, place string) (server.PlanResult, e
 	return server.PlanResult{Plan: mpath.Plan{Version: mpath.PlanVersion, Config: mpath.PlanConfig{Place: place}}, Warnings: []string{"odd"}}, nil
 }
 
+func (f *fakeSource) Apply(_ context.Context, p mpath.Plan) (mpath.Applied, error) {
+	if p.Version != mpath.PlanVersion {
+		return mpath.Applied{}, errors.New("the daemon is stopping")
+	}
+	return mpath.Applied{OK: true, Text: "1 maps as planned", Maps: []mpath.Outcome{{Name: p.Maps[0].Name, Result: "done"}}}, nil
+}
+
 func (f *fakeSource) Command(_ context.Context, c mpath.Command) (mpath.Reply, error) {
 	f.commands.Add(1)
 	if c.Map == "slow" {

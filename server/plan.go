@@ -54,6 +54,31 @@ func (a *API) plan(w http.ResponseWriter, r *http.Request, c Cred) {
 	}
 }
 
+func (a *API) apply(w http.ResponseWriter, r *http.Request, c Cred) {
+	if !c.Root() {
+		fail(w, http.StatusForbidden, fmt.Sprintf("to apply a plan needs root, you are uid %d", c.UID))
+		return
+	}
+	var p mpath.Plan
+	dec := json.NewDecoder(r.Body)
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(&p); err != nil {
+		fail(w, http.StatusBadRequest, "the plan is not understood: "+err.Error())
+		return
+	}
+	ctx, cancel := a.long(w, r, a.lim.ApplyTime)
+	defer cancel()
+	res, err := a.src.Apply(ctx, p)
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		fail(w, http.StatusGatewayTimeout, fmt.Sprintf("the plan is not applied after %s; it goes on, see the log", a.lim.ApplyTime))
+	case err != nil:
+		fail(w, http.StatusConflict, err.Error())
+	default:
+		sendJSON(w, http.StatusOK, res)
+	}
+}
+
 // long gives a request that long, and its answer the time to be written after that.
 func (a *API) long(w http.ResponseWriter, r *http.Request, d time.Duration) (context.Context, context.CancelFunc) {
 	control := http.NewResponseController(w)
@@ -69,5 +94,16 @@ func (c *Client) Plan(ctx context.Context, req PlanRequest) (r PlanResult, err e
 		return r, err
 	}
 	err = c.send(ctx, http.MethodPost, "/v1/plan", b, &r)
+	return r, err
+}
+
+// Apply has the daemon do what a plan says, and waits for what becomes of it, which
+// may be no.
+func (c *Client) Apply(ctx context.Context, p mpath.Plan) (r mpath.Applied, err error) {
+	b, err := json.Marshal(p)
+	if err != nil {
+		return r, err
+	}
+	err = c.send(ctx, http.MethodPost, "/v1/apply", b, &r)
 	return r, err
 }

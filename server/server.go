@@ -9,6 +9,7 @@
 //	GET  /v1/events    the log from now on, one Event per line, until closed
 //	POST /v1/reload    read the configuration again: ReloadResult; 409 and an error: refused, the old one stays
 //	POST /v1/plan      {"place":"/root/new.conf"}: what that configuration would do, PlanResult; nothing is touched
+//	POST /v1/apply     a plan: it is done exactly or refused, mpath.Applied, also where it says no
 //	POST /v1/command   an operator's command, {"Kind":"fail path","Path":"sda"}, fields as in mpath.Command: mpath.Reply, also where it says no
 //
 // An error is {"error":"..."} with its HTTP status. Every client costs a bounded
@@ -39,6 +40,9 @@ type Source interface {
 	Command(ctx context.Context, c mpath.Command) (mpath.Reply, error)
 	// Plan says what a configuration would do: that at a place, or "" the system's.
 	Plan(ctx context.Context, place string) (PlanResult, error)
+	// Apply does what a plan says, or refuses; it waits until the new tables were
+	// watched for a while, or ctx ends.
+	Apply(ctx context.Context, p mpath.Plan) (mpath.Applied, error)
 	// Subscribe gives the events from now on, at most buf of them waiting. The
 	// channel is closed when that is not enough, or when the returned function is
 	// called. See Hub.

@@ -49,6 +49,7 @@ type Daemon struct {
 
 	lastCommand uint64
 	replies     map[uint64][]mpath.Reply
+	applied     map[uint64][]mpath.Applied
 
 	Notes  []Logged
 	Bugs   []mpath.Bug    // panics that the core survived
@@ -73,7 +74,7 @@ func (l Logged) String() string {
 
 // NewDaemon makes a daemon for a world; Start runs it.
 func NewDaemon(w *World) *Daemon {
-	d := &Daemon{w: w, ResetNodes: true, Counts: map[string]int{}, replies: map[uint64][]mpath.Reply{}, hash: 14695981039346656037}
+	d := &Daemon{w: w, ResetNodes: true, Counts: map[string]int{}, replies: map[uint64][]mpath.Reply{}, applied: map[uint64][]mpath.Applied{}, hash: 14695981039346656037}
 	d.ports = engine.Ports{SCSI: SCSI{w}, DM: DM{w}, Sysfs: Tree{w}, Write: Tree{w}, Files: w.Files, Block: Block{w}, Nodes: Block{w}}
 	w.Udev.Listen(d.hear)
 	w.thawed = append(w.thawed, d.Unhang)
@@ -295,6 +296,10 @@ func (d *Daemon) step(ev mpath.Event) {
 		}
 		if r, ok := a.(mpath.Reply); ok {
 			d.replied(r)
+			continue
+		}
+		if r, ok := a.(mpath.Applied); ok {
+			d.applied[r.Seq] = append(d.applied[r.Seq], r)
 			continue
 		}
 		if b, ok := a.(mpath.Bug); ok {

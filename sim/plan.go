@@ -63,3 +63,52 @@ func (s *Session) PutFile(name, text string) { s.w.Files.Put(name, text) }
 
 // ReadFile reads one.
 func (s *Session) ReadFile(name string) ([]byte, error) { return s.w.Files.Read(name) }
+
+// applyWait is longer than an apply takes.
+const applyWait = 5 * mpath.Minute
+
+// AskApply sends an Apply and does not wait; it gives its number.
+func (d *Daemon) AskApply(cfg policy.Config, p mpath.Plan) (seq uint64) {
+	d.lastCommand++
+	seq = d.lastCommand
+	d.news(d.life, mpath.Apply{Seq: seq, Config: cfg, Plan: p})
+	return seq
+}
+
+// Applied gives the answers to an Apply so far: there must never be more than one.
+func (d *Daemon) Applied(seq uint64) []mpath.Applied { return d.applied[seq] }
+
+// Apply does what a plan says and lets the time pass until that is done or refused.
+func (d *Daemon) Apply(cfg policy.Config, p mpath.Plan) (r mpath.Applied, ok bool) {
+	seq := d.AskApply(cfg, p)
+	for until := d.w.now.After(applyWait); len(d.applied[seq]) == 0 && d.w.now < until && d.Err == nil; {
+		if !d.w.step(until) {
+			break
+		}
+	}
+	if list := d.applied[seq]; len(list) > 0 {
+		return list[0], true
+	}
+	return r, false
+}
+
+// Apply is what `pathkeeper apply` asks of the daemon. running: there is one.
+func (s *Session) Apply(p mpath.Plan) (r mpath.Applied, running bool, err error) {
+	again, _, running, err := s.Plan(p.Config.Place)
+	if err != nil || !running {
+		return r, running, err
+	}
+	if text := mpath.PlansDiffer(p, again); text != "" {
+		s.note(mpath.LevelWarning, "apply", "refused: %s", text)
+		return mpath.Applied{Text: "refused, nothing was touched: " + text}, true, nil
+	}
+	cfg, _, err := s.loadConfig(p.Config.Place)
+	if err != nil {
+		return r, true, err
+	}
+	r, ok := s.d.Apply(cfg, p)
+	if !ok {
+		return r, true, ErrSilent
+	}
+	return r, true, nil
+}

@@ -27,6 +27,7 @@ type machine interface {
 	reload(ctx context.Context, at places) (server.ReloadResult, error)
 	command(ctx context.Context, at places, c mpath.Command) (mpath.Reply, error)
 	plan(ctx context.Context, at places, place string, talk func(string)) (server.PlanResult, error)
+	apply(ctx context.Context, at places, p mpath.Plan) (mpath.Applied, error)
 	readFile(name string) ([]byte, error)
 	writeFile(name string, text []byte) error
 	nodes() blockio.NodePort
@@ -65,6 +66,10 @@ func (thisMachine) plan(ctx context.Context, at places, place string, talk func(
 	}
 	talk(notRunning)
 	return daemon.ObservePlan(ctx, daemon.Options{ConfigFile: at.configFile, ConfigDir: at.configDir, Version: version}, place)
+}
+
+func (thisMachine) apply(ctx context.Context, at places, p mpath.Plan) (mpath.Applied, error) {
+	return server.NewClient(at.socket).Apply(ctx, p)
 }
 
 func (thisMachine) nodes() blockio.NodePort { return blockio.New("/dev") }
@@ -114,6 +119,14 @@ func (m simMachine) plan(_ context.Context, _ places, place string, _ func(strin
 		err = server.ErrNotRunning
 	}
 	return server.PlanResult{Plan: p, Warnings: warnings}, err
+}
+
+func (m simMachine) apply(_ context.Context, _ places, p mpath.Plan) (mpath.Applied, error) {
+	r, running, err := m.s.Apply(p)
+	if !running {
+		err = server.ErrNotRunning
+	}
+	return r, err
 }
 
 func (m simMachine) nodes() blockio.NodePort { return m.s.Nodes() }

@@ -36,7 +36,7 @@ func nativeMain(args []string, std streams) int {
 
 func newRoot(std streams) *cobra.Command {
 	root, at := bareRoot(thisMachine{}, std)
-	root.AddCommand(daemonCommand(at), showCommand(at, std), scsiIDCommand(at, std), udevCommand(std), reloadCommand(at, std), planCommand(at, std), simCommand(std),
+	root.AddCommand(daemonCommand(at), showCommand(at, std), scsiIDCommand(at, std), udevCommand(std), reloadCommand(at, std), planCommand(at, std), applyCommand(at, std), simCommand(std),
 		replayCommand(std), historyCommand(at, std), recordCommand(std), configCommand(at, std), versionCommand(std))
 	root.AddCommand(namesCommand(at, std), explainCommand(at, std))
 	root.AddCommand(operatorCommands(at, std)...)
@@ -46,7 +46,7 @@ func newRoot(std streams) *cobra.Command {
 // newRootOn has the commands that work on any machine.
 func newRootOn(m machine, std streams) *cobra.Command {
 	root, at := bareRoot(m, std)
-	root.AddCommand(showCommand(at, std), scsiIDCommand(at, std), reloadCommand(at, std), planCommand(at, std), configCommand(at, std), explainCommand(at, std), versionCommand(std))
+	root.AddCommand(showCommand(at, std), scsiIDCommand(at, std), reloadCommand(at, std), planCommand(at, std), applyCommand(at, std), configCommand(at, std), explainCommand(at, std), versionCommand(std))
 	root.AddCommand(operatorCommands(at, std)...)
 	return root
 }

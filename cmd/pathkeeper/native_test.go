@@ -65,6 +65,10 @@ func (f *fakeDaemon) Plan(context.Context, string) (server.PlanResult, error) {
 	return server.PlanResult{}, errors.New("no plan here")
 }
 
+func (f *fakeDaemon) Apply(context.Context, mpath.Plan) (mpath.Applied, error) {
+	return mpath.Applied{}, errors.New("no apply here")
+}
+
 func (f *fakeDaemon) Reload(context.Context) (server.ReloadResult, error) {
 	if f.refuse != "" {
 		return server.ReloadResult{}, errors.New(f.refuse)
