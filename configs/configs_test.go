@@ -5,10 +5,8 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -334,25 +332,4 @@ func FuzzParse(f *testing.F) {
 			}
 		}
 	})
-}
-
-// The largest file that is read takes no more than moments, whatever stands in it.
-func TestLargeFilesAreQuick(t *testing.T) {
-	for _, line := range []string{
-		"}\n", "x {\n", "blacklist {\nwwid %d\n}\n", "devices {\ndevice {\nvendor %d\nproduct x\n}\n}\n", "multipaths {\nmultipath {\nwwid %d\nalias a\n}\n}\n",
-		"defaults {\nselector_%d x\nverbosity 9\n}\n", "blacklist {\nwwid \"((((((((((%d\n", "defaults {\nrr_min_io 9999999999999999999999999999%d9\n",
-	} {
-		var b strings.Builder
-		for i := 0; b.Len() < maxFileBytes/4; i++ {
-			b.WriteString(strings.ReplaceAll(line, "%d", strconv.Itoa(i)))
-		}
-		start := time.Now()
-		_, messages, _ := Parse([]File{{Path: "m", Data: []byte(b.String())}})
-		if took := time.Since(start); took > 10*time.Second {
-			t.Errorf("%q: took %v", line, took)
-		}
-		if len(messages) > 200000 {
-			t.Errorf("%q: got %d messages", line, len(messages))
-		}
-	}
 }

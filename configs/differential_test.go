@@ -374,7 +374,7 @@ var classNames = map[policy.RuleClass]string{
 // diffMessages compares what both say, in any order. The reference has no line
 // for some; ours are left out where it says nothing on principle.
 func diffMessages(reference [][]any, ours []Message) string {
-	silent := []Kind{UnknownName, BadRegex, CutLine, SectionOpen, AliasTwice, NoEffect, MatchesAll}
+	silent := []Kind{UnknownName, BadRegex, HardRegex, NoText, CutLine, SectionOpen, AliasTwice, NoEffect, MatchesAll}
 	var want, got []string
 	noLine := map[string]bool{}
 	for _, m := range reference {

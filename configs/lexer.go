@@ -1,6 +1,9 @@
 package configs
 
-import "bytes"
+import (
+	"bytes"
+	"iter"
+)
 
 // token is one word, quoted string or brace of a line.
 type token struct {
@@ -20,33 +23,39 @@ type line struct {
 	cut    int // column where a carriage return or NUL hid something, 0 if none did
 }
 
-// split cuts a file into lines. A line ends at a newline; a carriage return or a
-// NUL before it hides the rest of the line, as for the reader of multipath-tools.
-func split(data []byte) []line {
-	var lines []line
-	for number := 1; len(data) > 0; number++ {
-		text, rest, _ := bytes.Cut(data, []byte{'\n'})
-		data = rest
-		l := line{number: number}
-		if i := bytes.IndexAny(text, "\r\x00"); i >= 0 {
-			if len(bytes.TrimSpace(text[i+1:])) > 0 {
-				l.cut = i + 1
+// split goes through a file's lines. A line ends at a newline; a carriage return or
+// a NUL before it hides the rest of the line, as for the reader of multipath-tools.
+// One line is held at a time: a file of many short lines takes no more room than
+// what it says.
+func split(data []byte) iter.Seq[line] {
+	return func(yield func(line) bool) {
+		for number := 1; len(data) > 0; number++ {
+			text, rest, _ := bytes.Cut(data, []byte{'\n'})
+			data = rest
+			l := line{number: number}
+			if i := bytes.IndexAny(text, "\r\x00"); i >= 0 {
+				if len(bytes.TrimSpace(text[i+1:])) > 0 {
+					l.cut = i + 1
+				}
+				text = text[:i]
 			}
-			text = text[:i]
-		}
-		if l.tokens = tokens(text); len(l.tokens) > 0 || l.cut > 0 {
-			lines = append(lines, l)
+			if l.tokens = tokens(text); (len(l.tokens) > 0 || l.cut > 0) && !yield(l) {
+				return
+			}
 		}
 	}
-	return lines
 }
+
+// maxTokens is how many tokens of a line are looked at: a statement has two, and
+// the third is spoken of.
+const maxTokens = 4
 
 // tokens reads one line. Blanks and bytes outside ASCII separate, `#` and `!`
 // start a comment, a quote starts a string that a quote ends and two stand for
 // one, braces stand for themselves without blanks around them.
 func tokens(text []byte) []token {
 	var out []token
-	for i := 0; i < len(text); {
+	for i := 0; i < len(text) && len(out) < maxTokens; {
 		switch c := text[i]; {
 		case separates(c):
 			i++

@@ -13,8 +13,12 @@ import (
 	"pathkeeper/policy"
 )
 
-// maxFileBytes is the largest configuration file that is read.
-const maxFileBytes = 4 << 20
+// maxFileBytes is the largest configuration file that is read: a hundred thousand
+// multipath entries with room to spare. maxAllBytes bounds all files together.
+const (
+	maxFileBytes = 16 << 20
+	maxAllBytes  = 64 << 20
+)
 
 // Paths says where the configuration is.
 type Paths struct {
@@ -45,6 +49,7 @@ func Load(p Paths) (policy.Config, []Message, error) {
 			Level: LevelWarning, Kind: UnreadableFile, Origin: policy.Origin{File: path}, Text: fmt.Sprintf("left out: %v", err),
 		})
 	}
+	all := len(data)
 	entries, err := os.ReadDir(p.Dir) // sorted by name, byte by byte
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		unreadable(p.Dir, err)
@@ -55,6 +60,9 @@ func Load(p Paths) (policy.Config, []Message, error) {
 		}
 		path := filepath.Join(p.Dir, e.Name())
 		data, err := readFile(path)
+		if all += len(data); err == nil && all > maxAllBytes {
+			err = fmt.Errorf("with it all files are larger than %d bytes", maxAllBytes)
+		}
 		if err != nil {
 			unreadable(path, err)
 			continue

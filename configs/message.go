@@ -71,6 +71,8 @@ const (
 	OldSpelling    Kind = "old-spelling"    // a keyword of older guides, used in today's meaning
 	UnknownName    Kind = "unknown-name"    // a selector, checker or prioritizer that does not exist
 	BadRegex       Kind = "bad-regex"       // a device expression that never matches
+	HardRegex      Kind = "hard-regex"      // an expression that would take too long on some texts
+	NoText         Kind = "no-text"         // a byte order mark, or a file that is no text
 	CutLine        Kind = "cut-line"        // a carriage return or NUL within a line ends it
 	SectionOpen    Kind = "section-open"    // a section starts within another
 	AliasTwice     Kind = "alias-twice"     // two LUNs are to have one name

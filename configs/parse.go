@@ -21,7 +21,7 @@ type File struct {
 // a whole, with a warning; the returned error is of the main file, an *Error, and
 // the Config is then empty. Messages are in the order of the files.
 func Parse(files []File) (policy.Config, []Message, error) {
-	m := merger{told: map[string]bool{}, words: newVocabulary(), places: map[deviceKey]int{}}
+	m := merger{told: map[string]bool{}, words: newVocabulary(), places: map[deviceKey]int{}, said: map[string]int{}}
 	for _, d := range policy.BuiltinDevices() {
 		m.append(d)
 	}
@@ -44,6 +44,7 @@ func Parse(files []File) (policy.Config, []Message, error) {
 		m.file(f.Path, r.out)
 	}
 	c := m.config()
+	m.unsaid(files)
 	for _, f := range files {
 		c.Files = append(c.Files, f.Path)
 	}
@@ -84,6 +85,7 @@ type merger struct {
 	exceptions rules
 	old        []policy.Setting
 	messages   []Message
+	said       map[string]int // messages of the merging by file
 }
 
 type deviceKey struct{ vendor, product, revision string }
@@ -95,7 +97,19 @@ func (m *merger) append(d policy.Device) {
 }
 
 func (m *merger) warn(o policy.Origin, kind Kind, word, format string, args ...any) {
-	m.messages = append(m.messages, Message{Level: LevelWarning, Kind: kind, Origin: o, Word: word, Text: fmt.Sprintf(format, args...)})
+	if m.said[o.File]++; m.said[o.File] > maxMessages {
+		return
+	}
+	m.messages = append(m.messages, Message{Level: LevelWarning, Kind: kind, Origin: o, Word: brief(word), Text: brief(fmt.Sprintf(format, args...))})
+}
+
+// unsaid counts what the limit of messages kept back.
+func (m *merger) unsaid(files []File) {
+	for _, f := range files {
+		if n := m.said[f.Path] - maxMessages; n > 0 {
+			m.messages = append(m.messages, Message{Level: LevelNote, Kind: More, Origin: policy.Origin{File: f.Path}, Text: fmt.Sprintf("%d more messages on entries that stand twice", n)})
+		}
+	}
 }
 
 func (m *merger) file(path string, f fileConfig) {
@@ -119,8 +133,8 @@ func (m *merger) file(path string, f fileConfig) {
 // merged into it and leaves its own place, also a built-in one.
 func (m *merger) device(path string, e *entry) {
 	d := policy.Device{
-		Vendor: e.keys["vendor"].Value, Product: e.keys["product"].Value, Revision: e.keys["revision"].Value,
-		ProductBlacklist: e.keys["product_blacklist"].Value, Layer: e.layer.settings(), Origin: e.origin,
+		Vendor: e.key("vendor").Value, Product: e.key("product").Value, Revision: e.key("revision").Value,
+		ProductBlacklist: e.key("product_blacklist").Value, Layer: e.layer.settings(), Origin: e.origin,
 	}
 	if i, ok := m.places[deviceKey{d.Vendor, d.Product, d.Revision}]; ok {
 		x := m.devices[i]
@@ -205,7 +219,7 @@ func (m *merger) config() policy.Config {
 		}
 	}
 	for _, e := range m.protocols {
-		p := policy.Protocol{Type: e.keys["type"].Value, Layer: e.layer.settings()}
+		p := policy.Protocol{Type: e.key("type").Value, Layer: e.layer.settings()}
 		if i := slices.IndexFunc(c.Protocols, func(x policy.Protocol) bool { return x.Type == p.Type }); i >= 0 {
 			p.Layer = under(p.Layer, c.Protocols[i].Layer)
 			c.Protocols = slices.Delete(c.Protocols, i, i+1)
@@ -214,7 +228,7 @@ func (m *merger) config() policy.Config {
 	}
 	byWWID := map[string]int{}
 	for _, e := range m.multipaths {
-		wwid, later := e.keys["wwid"], e.layer.settings()
+		wwid, later := e.key("wwid"), e.layer.settings()
 		if i, ok := byWWID[wwid.Value]; ok {
 			m.warn(wwid.Origin, DuplicateMultipath, wwid.Value, "a multipath entry for %s stands already at %s; they are taken as one", wwid.Value, c.Multipaths[i].Origin)
 			c.Multipaths[i] = policy.Multipath{WWID: wwid.Value, Layer: under(later, c.Multipaths[i].Layer), Origin: wwid.Origin}

@@ -2,7 +2,7 @@ package configs
 
 import (
 	"fmt"
-	"strings"
+	"slices"
 
 	"pathkeeper/policy"
 	"pathkeeper/policy/ere"
@@ -18,14 +18,20 @@ type fileConfig struct {
 	devices    []*entry
 	multipaths []*entry
 	old        []policy.Setting
-	errors     []Message
+	errors     []Message // the first
 }
 
 // entry is one block: device, multipath, protocol, device of a blacklist.
 type entry struct {
 	layer  layer
 	origin policy.Origin // of the line that opens it
-	keys   map[string]policy.Setting
+	keys   policy.Layer // what the entry is found by: each at most once
+}
+
+// key gives one of the keys; one that is not there has no keyword.
+func (e *entry) key(name string) policy.Setting {
+	s, _ := e.keys.Lookup(name)
+	return s
 }
 
 // frame is an open section.
@@ -46,10 +52,8 @@ type reader struct {
 	out      fileConfig
 	messages []Message
 	unsaid   int // messages beyond maxMessages
+	hard     int // expressions that were found too hard
 }
-
-// maxMessages is how many messages one file gets; the first are the ones to act on.
-const maxMessages = 1000
 
 func (r *reader) top() *frame { return r.stack[len(r.stack)-1] }
 
@@ -57,27 +61,17 @@ func (r *reader) at(l line, column int) policy.Origin {
 	return policy.Origin{File: r.path, Line: l.number, Column: column}
 }
 
-func (r *reader) say(m Message) {
-	if m.Level == LevelError {
-		r.out.errors = append(r.out.errors, m)
-	}
-	if len(r.messages) >= maxMessages {
-		r.unsaid++
-		return
-	}
-	r.messages = append(r.messages, m)
-}
-
-func (r *reader) warn(o policy.Origin, kind Kind, word, format string, args ...any) {
-	r.say(Message{Level: LevelWarning, Kind: kind, Origin: o, Word: word, Text: fmt.Sprintf(format, args...)})
-}
-
 // file reads all lines; what is still open at the end counts as closed there.
 func (r *reader) file(data []byte) {
 	r.stack = []*frame{{seen: map[string]bool{}}}
-	for _, l := range split(data) {
+	r.encoding(data)
+	var cut line // the first line of which something is hidden
+	cuts := 0
+	for l := range split(data) {
 		if l.cut > 0 {
-			r.say(Message{Level: LevelNote, Kind: CutLine, Origin: r.at(l, l.cut), Text: "a carriage return or NUL hides the rest of the line"})
+			if cuts++; cuts == 1 {
+				cut = l
+			}
 		}
 		if len(l.tokens) > 0 && r.wellFormed(l) {
 			r.statement(l)
@@ -89,6 +83,13 @@ func (r *reader) file(data []byte) {
 	}
 	for len(r.stack) > 1 {
 		r.closeSection()
+	}
+	if cuts > 0 {
+		more := ""
+		if cuts > 1 {
+			more = fmt.Sprintf("; so it is in %d more lines", cuts-1)
+		}
+		r.warn(r.at(cut, cut.cut), CutLine, "", "a carriage return or NUL hides the rest of the line%s", more)
 	}
 	if r.unsaid > 0 {
 		r.messages = append(r.messages, Message{
@@ -127,18 +128,6 @@ func (r *reader) wellFormed(l line) bool {
 		}
 	}
 	return true
-}
-
-func (r *reader) extra(l line, t token) {
-	word := t.text
-	if t.quoted {
-		word = ""
-	}
-	hint := ""
-	if len(l.tokens) > 2 && !l.tokens[1].quoted && !l.tokens[1].is("{") && !l.tokens[0].is("}") {
-		hint = "; a value of several words needs quotes"
-	}
-	r.warn(r.at(l, t.column), ExtraData, word, "ignoring extra data starting with %q%s", t.text, hint)
 }
 
 // statement opens or closes a section or sets a keyword.
@@ -221,20 +210,13 @@ func (r *reader) keyword(l line, word string) {
 		m.Origin = r.at(l, l.tokens[1].column)
 		r.say(m)
 	}
+	r.probe(l, k.Name, got.expr)
 	if got.set || got.unset {
 		r.set(k, assignment{Setting: policy.Setting{Keyword: k.Name, Value: got.value, Origin: o}, unset: got.unset})
 	}
 	if k.Name == "rr_min_io" && !r.told[word] {
 		r.told[word] = true
 		r.say(Message{Level: LevelNote, Kind: NoEffect, Origin: o, Word: word, Text: "rr_min_io has no effect on kernels since 2.6.31: they use rr_min_io_rq"})
-	}
-}
-
-// old records a keyword of older guides and says what it is today.
-func (r *reader) old(o policy.Origin, word, value string, now today) {
-	r.warn(o, OldSpelling, word, "%s", now.text)
-	if now.old {
-		r.out.old = append(r.out.old, policy.Setting{Keyword: word, Value: value, Origin: o})
 	}
 }
 
@@ -254,7 +236,7 @@ func (r *reader) set(k policy.Keyword, a assignment) {
 	default:
 		switch k.Name {
 		case "vendor", "product", "revision", "product_blacklist", "wwid", "type":
-			f.entry.keys[k.Name] = a.Setting
+			f.entry.keys = append(slices.DeleteFunc(f.entry.keys, func(s policy.Setting) bool { return s.Keyword == k.Name }), a.Setting)
 		default:
 			f.entry.layer = f.entry.layer.put(a)
 		}
@@ -292,7 +274,7 @@ func (rs *rules) add(rule policy.Rule) {
 func (r *reader) open(p place, o policy.Origin) {
 	f := &frame{place: p, origin: o, seen: map[string]bool{}}
 	if p >= inBlacklistDevice {
-		f.entry = &entry{origin: o, keys: map[string]policy.Setting{}}
+		f.entry = &entry{origin: o}
 	}
 	r.stack = append(r.stack, f)
 }
@@ -305,26 +287,26 @@ func (r *reader) closeSection() {
 	case inBlacklistDevice:
 		r.blacklistDevice(f.entry)
 	case inDevice:
-		_, vendor := f.entry.keys["vendor"]
-		_, product := f.entry.keys["product"]
+		_, vendor := f.entry.keys.Lookup("vendor")
+		_, product := f.entry.keys.Lookup("product")
 		if !vendor || !product {
 			r.warn(f.origin, DeviceIncomplete, "", "a device entry needs vendor and product; this one has no effect")
 			return
 		}
-		if pattern, ok := f.entry.keys["product_blacklist"]; ok { // it makes a blacklist rule with this vendor
-			if _, err := ere.CompileRule(f.entry.keys["vendor"].Value); err != nil {
+		if pattern, ok := f.entry.keys.Lookup("product_blacklist"); ok { // it makes a blacklist rule with this vendor
+			if _, err := ere.CompileRule(f.entry.key("vendor").Value); err != nil {
 				r.say(Message{Level: LevelError, Kind: Rejected, Origin: pattern.Origin, Text: fmt.Sprintf("product_blacklist: with this vendor no rule can be made: %v", err)})
 			}
 		}
 		r.out.devices = append(r.out.devices, f.entry)
 	case inMultipath:
-		if _, ok := f.entry.keys["wwid"]; !ok {
+		if _, ok := f.entry.keys.Lookup("wwid"); !ok {
 			r.warn(f.origin, MultipathWithoutWWID, "", "a multipath entry needs a wwid; this one has no effect")
 			return
 		}
 		r.out.multipaths = append(r.out.multipaths, f.entry)
 	case inProtocol:
-		if _, ok := f.entry.keys["type"]; !ok {
+		if _, ok := f.entry.keys.Lookup("type"); !ok {
 			r.warn(f.origin, ProtocolWithoutType, "", "a protocol entry needs a type; this one has no effect")
 			return
 		}
@@ -333,8 +315,8 @@ func (r *reader) closeSection() {
 }
 
 func (r *reader) blacklistDevice(e *entry) {
-	vendor, hasVendor := e.keys["vendor"]
-	product, hasProduct := e.keys["product"]
+	vendor, hasVendor := e.keys.Lookup("vendor")
+	product, hasProduct := e.keys.Lookup("product")
 	if !hasVendor && !hasProduct {
 		return
 	}
@@ -342,41 +324,4 @@ func (r *reader) blacklistDevice(e *entry) {
 		r.warn(e.origin, MatchesAll, "", "a device entry with empty vendor and product hits every device")
 	}
 	r.rule(r.top().place, policy.Rule{Class: policy.ClassDevice, Pattern: vendor.Value, Product: product.Value, Origin: e.origin})
-}
-
-// unknown speaks of a word that has no meaning here. Of an unknown section at top
-// level it speaks once; what stands in it is skipped without more words.
-func (r *reader) unknown(l line, word string) {
-	f, o := r.top(), r.at(l, l.tokens[0].column)
-	opens := len(l.tokens) > 1 && l.tokens[1].is("{")
-	if f.place == root {
-		quiet := r.ghosts > 0
-		if opens {
-			r.ghosts++
-		}
-		if quiet {
-			return
-		}
-	}
-	m := Message{Level: LevelWarning, Kind: InvalidKeyword, Origin: o, Word: word, Suggest: Nearest(word, r.words.words(f.place))}
-	where := "at top level"
-	if f.place != root {
-		where = "in the " + f.place.String() + " section"
-	}
-	m.Text = fmt.Sprintf("invalid keyword %s: %s", where, word)
-	if opens && f.place == root {
-		m.Text += "; all that stands in it has no effect"
-	}
-	if homes := r.words.elsewhere(word); len(homes) > 0 {
-		m.Text += "; it belongs to " + strings.Join(homes, ", ")
-		m.Suggest = ""
-	}
-	r.say(m)
-	if _, isSection := root.inner(word); isSection && f.place != root && len(r.stack) > 1 {
-		first := r.stack[1]
-		r.say(Message{
-			Level: LevelWarning, Kind: SectionOpen, Origin: o, Word: word,
-			Text: fmt.Sprintf("section %s of line %d is still open here: is a } missing before this line?", first.place, first.origin.Line),
-		})
-	}
 }

@@ -18,6 +18,7 @@ type reading struct {
 	set   bool
 	unset bool
 	said  []Message // without Origin
+	expr  *ere.Expr // of an expression that compiles
 }
 
 func (r *reading) say(level Level, kind Kind, word, suggest, format string, args ...any) {
@@ -230,12 +231,18 @@ func readWords(r *reading, k policy.Keyword, raw string) {
 
 func readRegex(r *reading, k policy.Keyword, raw string) {
 	if k.Kind == policy.KindRule {
-		if _, err := ere.CompileRule(raw); err != nil {
+		rule, err := ere.CompileRule(raw)
+		if err != nil {
 			r.say(LevelError, Rejected, "", "", "%s: %v", k.Name, err)
 			return
 		}
-	} else if _, err := ere.Compile(raw); err != nil {
-		r.say(LevelWarning, BadRegex, k.Name, "", "%s: %v; it never matches", k.Name, err)
+		r.expr = rule.Expr
+	} else {
+		expr, err := ere.Compile(raw)
+		if err != nil {
+			r.say(LevelWarning, BadRegex, k.Name, "", "%s: %v; it never matches", k.Name, err)
+		}
+		r.expr = expr
 	}
 	r.take(raw)
 }
