@@ -121,14 +121,10 @@ func (d *Daemon) reload(ctx context.Context) (loaded, error) {
 
 // reportPlan logs what a reload is about to do.
 func (d *Daemon) reportPlan(p mpath.Plan) {
-	changed := 0
 	for _, m := range p.Maps {
-		if len(m.Steps) > 0 {
-			changed++
-		}
 		for _, n := range m.Needs {
 			d.log.printf(mpath.LevelWarning, m.Name, "needs %s: %s", n.Kind, n.Reason)
 		}
 	}
-	d.log.printf(mpath.LevelNotice, "", "the plan of this configuration: %d of %d maps change", changed, len(p.World.Maps))
+	d.log.printf(mpath.LevelNotice, "", "the plan of this configuration: %s", p.Summary())
 }

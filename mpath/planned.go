@@ -123,6 +123,20 @@ func (p Plan) Empty() bool {
 	return !slices.ContainsFunc(p.Maps, func(m MapPlan) bool { return len(m.Steps) > 0 })
 }
 
+// Summary counts what there is to do, for a line of the log.
+func (p Plan) Summary() string {
+	changed, made := 0, 0
+	for _, m := range p.Maps {
+		if len(m.Steps) > 0 {
+			changed++
+		}
+		if m.Has(PlanCreate) {
+			made++
+		}
+	}
+	return fmt.Sprintf("%d of %d maps change", changed, len(p.World.Maps)+made)
+}
+
 // Has says whether a kind is among a map's steps.
 func (m MapPlan) Has(k PlanKind) bool {
 	return slices.ContainsFunc(m.Steps, func(s PlanStep) bool { return s.Kind == k })

@@ -16,20 +16,13 @@ import (
 //	  table   - 0 1 alua 1 1 service-time 0 2 1 8:16 1 8:32 1
 //	  table   + 0 1 alua 1 1 queue-length 0 2 1 8:16 1 8:32 1
 //
-// and, last, how many maps stay as they are.
+// and, last, how many maps change.
 func Plan(p mpath.Plan) string {
 	var b strings.Builder
 	line := func(word, format string, args ...any) {
 		fmt.Fprintf(&b, "  %-9s %s\n", word, Safe(fmt.Sprintf(format, args...)))
 	}
-	changed, made := 0, 0
 	for _, m := range p.Maps {
-		if len(m.Steps) > 0 {
-			changed++
-		}
-		if m.Has(mpath.PlanCreate) {
-			made++
-		}
 		fmt.Fprintf(&b, "%s (%s): %s\n", Safe(m.Name), Safe(m.WWID), m.Kinds())
 		for _, s := range m.Steps {
 			if s.Kind == mpath.PlanRename && m.To != "" {
@@ -63,7 +56,7 @@ func Plan(p mpath.Plan) string {
 	for _, w := range p.Warnings {
 		fmt.Fprintf(&b, "note: %s\n", Safe(w))
 	}
-	fmt.Fprintf(&b, "%d of %d maps change; %d stay as they are\n", changed, len(p.World.Maps)+made, len(p.World.Maps)+made-changed)
+	fmt.Fprintf(&b, "%s\n", p.Summary())
 	return b.String()
 }
 

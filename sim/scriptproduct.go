@@ -186,6 +186,9 @@ func (s *Session) reload() ([]string, error) {
 		return nil, err
 	}
 	s.report(messages)
+	if p, err := s.d.Plan(cfg); err == nil {
+		s.note(mpath.LevelNotice, "", "the plan of this configuration: %s", p.Summary())
+	}
 	s.d.Reconfigure(cfg)
 	s.note(mpath.LevelNotice, "", "configuration read again: %s", s.d.Snapshot().Summary())
 	var out []string
