@@ -56,6 +56,7 @@ func (s *Storm) answered() {
 			s.bad(lawOneReply, "command %d has %d", seq, n)
 		}
 	}
+	s.applied()
 }
 
 // undo takes back what operators did, by their own means.
@@ -83,5 +84,6 @@ func (s *Storm) undo() {
 		ask(mpath.Command{Kind: mpath.CommandAddPath, Path: d.Name})
 		ask(mpath.Command{Kind: mpath.CommandReinstatePath, Path: d.Name})
 	}
+	s.applyInCalm()
 	s.d.Reconfigure(s.config(s.which))
 }

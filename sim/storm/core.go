@@ -40,11 +40,12 @@ type coreStorm struct {
 	away   bool
 	// cutAt is since when a disk is down and failed in the kernel.
 	failedAt map[*modelDisk]mpath.Instant
+	applied  map[uint64]int // answers to applies
 }
 
 // RunCore blows one storm of the core.
 func RunCore(o CoreOptions) Result {
-	s := &coreStorm{CoreOptions: o, r: rand.New(rand.NewPCG(o.Seed, 0xc04e)), failedAt: map[*modelDisk]mpath.Instant{}}
+	s := &coreStorm{CoreOptions: o, r: rand.New(rand.NewPCG(o.Seed, 0xc04e)), failedAt: map[*modelDisk]mpath.Instant{}, applied: map[uint64]int{}}
 	s.k = &model{r: s.r, now: mpath.Instant(100 * second), maps: map[string]*modelMap{}}
 	s.build()
 	s.start()
@@ -154,6 +155,11 @@ func (s *coreStorm) step(ev mpath.Event) {
 		return
 	}
 	for _, a := range acts {
+		if r, ok := a.(mpath.Applied); ok {
+			if s.applied[r.Seq]++; s.applied[r.Seq] > 1 {
+				s.bad(lawApplied, "apply %d has %d answers", r.Seq, s.applied[r.Seq])
+			}
+		}
 		s.k.take(a)
 	}
 	s.strays()
@@ -319,7 +325,9 @@ func (s *coreStorm) blow() {
 // more is what an operator, an array and a busy host do besides.
 func (s *coreStorm) more() {
 	k, d := s.k, s.someDisk()
-	switch s.r.IntN(9) {
+	switch s.r.IntN(10) {
+	case 9:
+		s.plan()
 	case 8:
 		s.remapInUse(d)
 	case 0, 1, 2, 3:

@@ -62,6 +62,7 @@ func kinds() []kind {
 		{"an operator's command", 8, (*Storm).command},
 		{"the core panics", 1, func(s *Storm, g Gust) { s.tell("the core panics"); s.d.Trip(1 + int(g.X%5)) }},
 		{"a path in use leads to another LUN", 2, (*Storm).remapInUse},
+		{"a plan is applied", 3, (*Storm).apply},
 	}
 }
 

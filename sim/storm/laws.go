@@ -12,6 +12,8 @@ const (
 	lawConfirmed = "a confirmed write is there"
 	lawOneReply  = "a command has one reply"
 	lawReply     = "a command has its reply within its limit"
+	lawApplied   = "an apply has one answer within its limit"
+	lawPlan      = "a plan disturbs nothing, and one state has one plan"
 	lawReplyText = "a reply says what is true now"
 
 	// Liveness: when the faults are over.
@@ -40,6 +42,8 @@ func Laws() []string {
 		lawConfirmed,
 		lawOneReply,
 		lawReply,
+		lawApplied,
+		lawPlan,
 		lawReplyText,
 		lawMapMade,
 		lawMapInEnd,

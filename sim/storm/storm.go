@@ -88,6 +88,7 @@ type Storm struct {
 	// the daemon could last not have known.
 	swapped map[*sim.Disk]mpath.Instant
 	asked   []uint64 // commands
+	applies []uint64
 	newLUNs int
 	away    bool   // no process, or a stopped one
 	spare   uint32 // next host number
