@@ -35,15 +35,16 @@ func aliasRules() []Rule {
 			ID: "alias-in-bindings", Severity: Error, Summary: "an alias that the bindings file gives to another LUN", Machine: true,
 			Why: "That LUN has the name now. After a reload or a boot either of the two may get it: the data base opens the other one's disk.",
 			Fix: "Choose another alias, or remove the line of the bindings file after its map is gone.", check: func(r *run) {
+				holder := map[string]string{}
+				for _, b := range r.in.Machine.Bindings {
+					if holder[b.Alias] == "" {
+						holder[b.Alias] = b.WWID
+					}
+				}
 				for _, m := range r.config.Multipaths {
 					alias, ok := m.Layer.Lookup("alias")
-					if !ok {
-						continue
-					}
-					for _, b := range r.in.Machine.Bindings {
-						if b.Alias == alias.Value && b.WWID != m.WWID && !r.sameLUN(b.WWID, m.WWID) {
-							r.report(alias.Origin, fmt.Sprintf("alias %s belongs to %s in the bindings file", alias.Value, b.WWID))
-						}
+					if h := holder[alias.Value]; ok && h != "" && h != m.WWID && !r.sameLUN(h, m.WWID) {
+						r.report(alias.Origin, fmt.Sprintf("alias %s belongs to %s in the bindings file", alias.Value, h))
 					}
 				}
 			},
@@ -182,13 +183,14 @@ func aliasLikeDevice(r *run) {
 }
 
 func aliasLikeFriendly(r *run) {
+	prefixes, friendly := r.prefixes(), r.friendly()
 	for _, m := range r.config.Multipaths {
 		alias, ok := m.Layer.Lookup("alias")
 		if !ok {
 			continue
 		}
-		for _, prefix := range r.prefixes() {
-			if policy.ScanName(alias.Value, prefix) > 0 && (prefix == "mpath" || r.friendly()) {
+		for _, prefix := range prefixes {
+			if policy.ScanName(alias.Value, prefix) > 0 && (prefix == "mpath" || friendly) {
 				r.report(alias.Origin, fmt.Sprintf("alias %s has the form of the names that user_friendly_names gives away", alias.Value))
 			}
 		}
@@ -213,7 +215,7 @@ func (r *run) friendly() (yes bool) {
 
 // sameLUN says whether two ids are known to be those of one LUN.
 func (r *run) sameLUN(a, b string) bool {
-	return slices.ContainsFunc(r.devices(), func(d Device) bool { return d.has(a) && d.has(b) })
+	return slices.ContainsFunc(r.bearers[a], func(d Device) bool { return slices.Contains(d.ids(), b) })
 }
 
 func aliasIsWWID(r *run) {
@@ -271,10 +273,10 @@ func aliasCharacters(r *run) {
 }
 
 func aliasPartition(r *run) {
-	names := map[string]policy.Setting{}
+	names := map[string]policy.Multipath{}
 	for _, m := range r.config.Multipaths {
 		if s, ok := m.Layer.Lookup("alias"); ok {
-			names[s.Value] = s
+			names[s.Value] = m
 		}
 	}
 	general := r.scopes[0]
@@ -294,20 +296,15 @@ func aliasPartition(r *run) {
 			continue
 		}
 		if whole, found := names[head]; found && !r.skipsPartitions(whole) {
-			r.report(alias.Origin, fmt.Sprintf("alias %s is also the name of a partition of %s", alias.Value, whole.Value), here(whole))
+			r.report(alias.Origin, fmt.Sprintf("alias %s is also the name of a partition of %s", alias.Value, head), Related{Origin: whole.Origin, Text: "alias " + head})
 		}
 	}
 }
 
 func endsInDigit(s string) bool { return s != "" && s[len(s)-1] >= '0' && s[len(s)-1] <= '9' }
 
-// skipsPartitions says whether the map with this alias gets no partitions.
-func (r *run) skipsPartitions(alias policy.Setting) bool {
-	for _, m := range r.config.Multipaths {
-		if a, ok := m.Layer.Lookup("alias"); ok && a.Origin == alias.Origin {
-			s := scope{layers: []policy.Layer{m.Layer, r.config.Overrides, r.config.Defaults}}
-			return s.value("skip_kpartx", "no") == "yes"
-		}
-	}
-	return false
+// skipsPartitions says whether the map of an entry gets no partitions.
+func (r *run) skipsPartitions(m policy.Multipath) bool {
+	s := scope{layers: []policy.Layer{m.Layer, r.config.Overrides, r.config.Defaults}}
+	return s.value("skip_kpartx", "no") == "yes"
 }

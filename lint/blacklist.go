@@ -184,10 +184,8 @@ func blacklistNamed(r *run) {
 		if i := slices.IndexFunc(byWWID, hit); i >= 0 && !r.excepted(policy.ClassWWID, hit) {
 			r.report(byWWID[i].Origin, fmt.Sprintf("wwid %q hits %s of the multipaths section", byWWID[i].Pattern, label(m)), Related{Origin: m.Origin, Text: "wwid " + m.WWID})
 		}
-		for _, d := range r.devices() {
-			if d.has(m.WWID) {
-				r.presentNamed(m, d)
-			}
+		for _, d := range r.bearers[m.WWID] {
+			r.presentNamed(m, d)
 		}
 	}
 }

@@ -125,11 +125,10 @@ func propertyMissing(r *run) {
 	}
 	for _, d := range r.devices() {
 		w := d.Identity.WWID
-		named := slices.ContainsFunc(r.config.Multipaths, func(m policy.Multipath) bool { return d.has(m.WWID) })
 		passes := slices.ContainsFunc(d.Facts.Properties, func(p string) bool {
 			return slices.ContainsFunc(exceptions, func(x policy.Rule) bool { return r.ruleHits(x.Pattern, p) })
 		})
-		if w == "" || paths[w] < 2 || named || passes || !slices.Contains(d.Facts.Properties, "ID_SERIAL") {
+		if w == "" || paths[w] < 2 || len(r.named(d)) > 0 || passes || !slices.Contains(d.Facts.Properties, "ID_SERIAL") {
 			continue
 		}
 		at := policy.Origin{}

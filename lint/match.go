@@ -157,8 +157,45 @@ func literal(pattern string) bool { return !strings.ContainsAny(pattern, `\^$.[]
 // ruleHits says whether a blacklist rule hits a text; `!` inverts.
 func (r *run) ruleHits(pattern, text string) bool {
 	rest, inverted := strings.CutPrefix(pattern, "!")
-	e := r.expr(rest)
-	return e != nil && e.Match(text) != inverted
+	return r.matches(rest, text) != inverted
+}
+
+// matches holds an expression against a text; one that cannot be read hits nothing.
+// A plain text, as most WWIDs are, is looked for as it is.
+func (r *run) matches(pattern, text string) bool {
+	p, ok := r.plain[pattern]
+	if !ok {
+		p = newPlain(pattern)
+		r.plain[pattern] = p
+	}
+	switch {
+	case p.text == "":
+		e := r.expr(pattern)
+		return e != nil && e.Match(text)
+	case p.start && p.end:
+		return text == p.text
+	case p.start:
+		return strings.HasPrefix(text, p.text)
+	case p.end:
+		return strings.HasSuffix(text, p.text)
+	}
+	return strings.Contains(text, p.text)
+}
+
+// plain is an expression that is a text, perhaps anchored; text is "" for others.
+type plain struct {
+	text       string
+	start, end bool
+}
+
+func newPlain(pattern string) plain {
+	var p plain
+	p.text, p.start = strings.CutPrefix(pattern, "^")
+	p.text, p.end = strings.CutSuffix(p.text, "$")
+	if !literal(p.text) {
+		return plain{}
+	}
+	return p
 }
 
 // deviceRuleHits says whether a device rule of a blacklist hits a device.

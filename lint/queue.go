@@ -104,7 +104,7 @@ func queueOverruled(r *run) {
 	for _, s := range r.scopes {
 		f, ok := s.written("features")
 		retry, found := s.get("no_path_retry")
-		if !ok || !found || !hasWord(f, "queue_if_no_path") || retry.Value == "queue" || r.sameLayer(f, retry) {
+		if !ok || !found || !hasWord(f, "queue_if_no_path") || retry.Value == "queue" || s.sameLayer(f, retry) {
 			continue
 		}
 		r.report(f.Origin, fmt.Sprintf("queue_if_no_path does not count for %s: no_path_retry is %s there, from %s", s.name, retry.Value, retry.Origin), here(retry))
@@ -112,13 +112,12 @@ func queueOverruled(r *run) {
 }
 
 // sameLayer says whether two settings stand in one section.
-func (r *run) sameLayer(a, b policy.Setting) (same bool) {
-	r.eachLayer(func(l policy.Layer) {
+func (s scope) sameLayer(a, b policy.Setting) bool {
+	return slices.ContainsFunc(s.layers, func(l policy.Layer) bool {
 		x, ok := l.Lookup(a.Keyword)
 		y, found := l.Lookup(b.Keyword)
-		same = same || ok && found && x.Origin == a.Origin && y.Origin == b.Origin
+		return ok && found && x.Origin == a.Origin && y.Origin == b.Origin
 	})
-	return same
 }
 
 func queueForever(r *run) {

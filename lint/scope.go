@@ -17,7 +17,10 @@ type run struct {
 	found   []Finding
 	told    map[place]bool
 	exprs   map[string]*ere.Expr // nil: it does not compile
+	plain   map[string]plain
 	scopes  []scope
+	bearers map[string][]Device           // by each of their ids
+	entries map[string][]policy.Multipath // by wwid
 	builtin []policy.Device
 }
 
@@ -49,8 +52,16 @@ const (
 )
 
 func newRun(in Input) *run {
-	r := &run{in: in, config: &in.Config, told: map[place]bool{}, exprs: map[string]*ere.Expr{}, builtin: policy.BuiltinDevices()}
+	r := &run{in: in, config: &in.Config, told: map[place]bool{}, exprs: map[string]*ere.Expr{}, plain: map[string]plain{}, bearers: map[string][]Device{}, entries: map[string][]policy.Multipath{}, builtin: policy.BuiltinDevices()}
 	c := r.config
+	for _, d := range r.devices() {
+		for _, id := range d.ids() {
+			r.bearers[id] = append(r.bearers[id], d)
+		}
+	}
+	for _, m := range c.Multipaths {
+		r.entries[m.WWID] = append(r.entries[m.WWID], m)
+	}
 	r.scopes = append(r.scopes, scope{kind: scopeGeneral, name: "disks in general", layers: []policy.Layer{c.Overrides, c.Defaults}})
 	for _, d := range c.Devices {
 		if !d.BuiltIn && !d.Disabled {
@@ -92,14 +103,14 @@ func (r *run) multipathScope(m policy.Multipath) (scope, bool) {
 		return scope{}, false
 	}
 	s := scope{kind: scopeMultipath, name: "multipath " + label(m), origin: m.Origin, own: m.Layer, layers: []policy.Layer{m.Layer, r.config.Overrides}}
-	for _, present := range r.devices() {
-		if present.has(m.WWID) {
-			s.rows = r.entriesOf(present)
-			s.tpgs = s.tpgs || present.Identity.TPGS != 0
-			for _, row := range s.rows {
-				s.layers = append(s.layers, row.Layer)
-			}
-			break
+	for i, present := range r.bearers[m.WWID] {
+		s.tpgs = s.tpgs || present.Identity.TPGS != 0
+		if i > 0 {
+			continue
+		}
+		s.rows = r.entriesOf(present)
+		for _, row := range s.rows {
+			s.layers = append(s.layers, row.Layer)
 		}
 	}
 	s.layers = append(s.layers, r.config.Defaults)
@@ -262,15 +273,25 @@ func (r *run) devices() []Device {
 	return r.in.Machine.Devices
 }
 
-// has says whether a text is one of the device's ids.
-func (d Device) has(id string) bool {
-	if id != "" && d.Identity.WWID == id {
-		return true
+// ids gives all ids of a device, each once.
+func (d Device) ids() []string {
+	var out []string
+	if d.Identity.WWID != "" {
+		out = append(out, d.Identity.WWID)
 	}
 	for _, i := range d.Identity.IDs {
-		if i.Value == id && id != "" {
-			return true
+		if i.Value != "" && !slices.Contains(out, i.Value) {
+			out = append(out, i.Value)
 		}
 	}
-	return false
+	return out
+}
+
+// named gives the multipaths entries of a device, by all its ids.
+func (r *run) named(d Device) []policy.Multipath {
+	var out []policy.Multipath
+	for _, id := range d.ids() {
+		out = append(out, r.entries[id]...)
+	}
+	return out
 }

@@ -250,11 +250,9 @@ func expectedPaths(r *run) {
 
 // settingFor finds what counts for one present device.
 func (r *run) settingFor(d Device, keyword string) (policy.Setting, bool) {
-	for _, m := range r.config.Multipaths {
-		if d.has(m.WWID) {
-			if s, ok := m.Layer.Lookup(keyword); ok {
-				return s, true
-			}
+	for _, m := range r.named(d) {
+		if s, ok := m.Layer.Lookup(keyword); ok {
+			return s, true
 		}
 	}
 	layers := []policy.Layer{r.config.Overrides}

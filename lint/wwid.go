@@ -2,7 +2,6 @@ package lint
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"pathkeeper/policy"
@@ -96,12 +95,7 @@ func wwidRules() []Rule {
 			Why: "The canonical WWID and an old id name the same disk. One of the entries counts, the other one's name is never given.",
 			Fix: "Keep the entry with the canonical WWID.", check: func(r *run) {
 				for _, d := range r.devices() {
-					var mine []policy.Multipath
-					for _, m := range r.config.Multipaths {
-						if d.has(m.WWID) {
-							mine = append(mine, m)
-						}
-					}
+					mine := r.named(d)
 					for _, m := range mine {
 						if len(mine) > 1 && m.WWID != d.Identity.WWID {
 							r.report(m.Origin, fmt.Sprintf("%s is the LUN %s, which has another entry", m.WWID, d.Identity.WWID))
@@ -115,10 +109,8 @@ func wwidRules() []Rule {
 			Why: "Its paths go to the map, and the link for the single disk points at one of them: who opens it bypasses all other paths.",
 			Fix: "Keep one of the two.", check: func(r *run) {
 				for _, d := range r.config.Disks {
-					for _, m := range r.config.Multipaths {
-						if m.WWID == d.WWID {
-							r.report(d.Origin, fmt.Sprintf("%s is named %s as a single disk and has a multipath entry", d.WWID, d.Name), Related{Origin: m.Origin, Text: "wwid " + m.WWID})
-						}
+					for _, m := range r.entries[d.WWID] {
+						r.report(d.Origin, fmt.Sprintf("%s is named %s as a single disk and has a multipath entry", d.WWID, d.Name), Related{Origin: m.Origin, Text: "wwid " + m.WWID})
 					}
 				}
 			},
@@ -171,7 +163,7 @@ func wwidAbsent(r *run) {
 		return
 	}
 	look := func(id string, o policy.Origin, what string) {
-		if !slices.ContainsFunc(r.devices(), func(d Device) bool { return d.has(id) }) {
+		if len(r.bearers[id]) == 0 {
 			r.report(o, fmt.Sprintf("%s: none of the %d disks that are here has this id", what, len(r.devices())))
 		}
 	}
