@@ -26,6 +26,11 @@ func blacklistRules() []Rule {
 			Fix: "Remove one of the two, or except the array.", check: deviceBlacklisted,
 		},
 		{
+			ID: "blacklist-hits-lun", Severity: Hint, Summary: "a LUN with several paths is blacklisted", Machine: true,
+			Why: "More than one path leads to it, and no map is built: whoever uses it uses one path. It may be meant so (another multipath product), or a rule hits more than was thought.",
+			Fix: "`pathkeeper explain DISK` says more; anchor the rule, or except the LUN.", check: blacklistHitsLUN,
+		},
+		{
 			ID: "devnode-unstable", Severity: Warning, Summary: "a rule for particular sd names",
 			Why: "sda is whichever disk answered first at this boot. With one disk more, or a slower controller, the rule hits another one: the local disk becomes a path and a LUN is left out.",
 			Fix: "Name the disk by wwid, or by vendor and product.", check: devnodeUnstable,
@@ -212,6 +217,24 @@ func (r *run) hitsDevice(rule policy.Rule, d Device) bool {
 		return d.Identity.WWID != "" && r.ruleHits(rule.Pattern, d.Identity.WWID)
 	}
 	return false
+}
+
+func blacklistHitsLUN(r *run) {
+	paths := map[string][]string{}
+	for _, d := range r.devices() {
+		paths[d.Identity.WWID] = append(paths[d.Identity.WWID], d.Facts.Devnode)
+	}
+	for _, d := range r.devices() {
+		w := d.Identity.WWID
+		if w == "" || len(paths[w]) < 2 || len(r.named(d)) > 0 {
+			continue
+		}
+		for _, rule := range r.config.Blacklist {
+			if hit := func(x policy.Rule) bool { return r.hitsDevice(x, d) }; hit(rule) && !r.excepted(rule.Class, hit) {
+				r.report(rule.Origin, fmt.Sprintf("%s keeps out %s,%s %s with its paths %s", ruleText(rule), d.Identity.Vendor, d.Identity.Model, w, list(paths[w])))
+			}
+		}
+	}
 }
 
 func deviceBlacklisted(r *run) {

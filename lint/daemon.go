@@ -95,6 +95,17 @@ func daemonRules() []Rule {
 			},
 		},
 		{
+			ID: "reservation-key-file-empty", Severity: Hint, Summary: "reservation_key file, and no key in the file", Machine: true,
+			Why: "Keys come into /etc/multipath/prkeys by mpathpersist. Until then no LUN is registered, and a path that comes back is not either: the fence is not up.",
+			Fix: "Register with mpathpersist, or let the cluster's agent do it.", check: func(r *run) {
+				r.eachWritten(func(s policy.Setting) {
+					if s.Keyword == "reservation_key" && s.Value == "file" && r.in.Machine.NoPRKeys {
+						r.report(s.Origin, "reservation_key file, and the prkeys file has no key")
+					}
+				})
+			},
+		},
+		{
 			ID: "purge-with-queue", Severity: Warning, Summary: "purge_disconnected together with queueing for ever",
 			Why: "The last device of a LUN is deleted when the array says that it is gone, and its map waits for ever for a path that cannot come back.",
 			Fix: "A number for no_path_retry, or flush_on_last_del always.", check: func(r *run) {

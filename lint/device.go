@@ -110,6 +110,11 @@ func deviceRules() []Rule {
 			},
 		},
 		{
+			ID: "device-hits-several", Severity: Warning, Summary: "a device entry that hits another model that is here too", Machine: true,
+			Why: "Expressions match anywhere in the text: `2145` is in 2145 and in 21450. The entry was written for one array and rules the other as well.",
+			Fix: "Anchor it: `^2145$`.", check: deviceHitsSeveral,
+		},
+		{
 			ID: "device-hits-others", Severity: Warning, Summary: "a device expression that hits several makers' arrays",
 			Why: "Expressions match anywhere in the text: vendor `A` is in NETAPP, DATACORE and ATA. The entry sits behind the built-in ones and takes over the settings of all of them.",
 			Fix: "Anchor it (`^A$`) and name the product.", check: deviceHitsOthers,
@@ -251,4 +256,26 @@ func first(texts []string) string {
 		return ""
 	}
 	return texts[0]
+}
+
+// deviceHitsSeveral looks for an entry whose texts are exactly those of one model
+// that is here, and that hits another one as well.
+func deviceHitsSeveral(r *run) {
+	r.eachEntry(func(d policy.Device) {
+		exact := ""
+		var others []string
+		for _, x := range r.devices() {
+			name := x.Identity.Vendor + "," + x.Identity.Model
+			switch {
+			case !r.fits(d, x):
+			case x.Identity.Vendor == d.Vendor && x.Identity.Model == d.Product:
+				exact = name
+			case !slices.Contains(others, name):
+				others = append(others, name)
+			}
+		}
+		if exact != "" && len(others) > 0 {
+			r.report(d.Origin, fmt.Sprintf("device %s is meant, and %s is hit as well", exact, list(others)))
+		}
+	})
 }

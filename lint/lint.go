@@ -93,6 +93,7 @@ type Machine struct {
 	// NoUsers and NoGroups are the names in the configuration that the machine's
 	// user database does not have.
 	NoUsers, NoGroups []string
+	NoPRKeys          bool // the prkeys file was looked at and has no key
 }
 
 // Device is one block device that is there.
@@ -112,6 +113,7 @@ func Check(in Input) []Finding {
 		broken = broken || m.Level == configs.LevelError
 	}
 	if !broken {
+		r.fatal()
 		for _, rule := range rules {
 			if rule.check == nil || rule.Machine && in.Machine == nil {
 				continue
@@ -121,6 +123,17 @@ func Check(in Input) []Finding {
 		}
 	}
 	return r.sorted()
+}
+
+// fatal tells what forbids the use of a configuration, where the reader has not.
+func (r *run) fatal() {
+	_, problems := policy.Compile(*r.config)
+	for _, p := range problems {
+		r.rule, _ = Lookup(string(configs.Rejected))
+		if p.Fatal {
+			r.report(p.Origin, p.Text)
+		}
+	}
 }
 
 // message makes a finding of what the reader said.

@@ -3,6 +3,9 @@ package lint_test
 import (
 	"flag"
 	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
 	"os"
 	"path/filepath"
 	"slices"
@@ -22,7 +25,7 @@ import (
 //	# want-file: missing-close-brace                        of the file as a whole
 //	# silent: ID ..                                         these are not to be found
 //	# machine: disk sda vendor=NETAPP product=LUN wwid=3600a... tpgs=1
-//	# machine: binding mpatha 3600a... | selectors A,B | handlers A | nouser NAME | nogroup NAME
+//	# machine: binding mpatha 3600a... | selectors A,B | handlers A | nouser NAME | nogroup NAME | noprkeys
 //	# ha: deadline=30 queueing=forbidden                    what the native form would say
 //	# native: KEYWORD VALUE                                 in defaults, of a keyword that only the native form has
 //	# disk: wwid=3600a... name=ocr1 mode=0660 owner=grid    the same; places are these lines
@@ -125,6 +128,8 @@ func machineLine(t *testing.T, m *lint.Machine, text string) {
 		m.Kernel.Handlers = strings.Split(words[1], ",")
 	case "nouser":
 		m.NoUsers = append(m.NoUsers, words[1])
+	case "noprkeys":
+		m.NoPRKeys = true
 	case "nogroup":
 		m.NoGroups = append(m.NoGroups, words[1])
 	default:
@@ -277,4 +282,72 @@ func TestDocs(t *testing.T) {
 	if string(got) != lint.Markdown() {
 		t.Error("docs/lint.md is not what the rules say: run `go test ./lint -update`")
 	}
+}
+
+// What the reader can say is explained: a kind that is added to configs needs a
+// rule here.
+func TestEveryKindIsExplained(t *testing.T) {
+	names, err := filepath.Glob(filepath.Join("..", "configs", "*.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	kinds := 0
+	for _, name := range names {
+		f, err := parser.ParseFile(token.NewFileSet(), name, nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ast.Inspect(f, func(n ast.Node) bool {
+			spec, ok := n.(*ast.ValueSpec)
+			if !ok {
+				return true
+			}
+			if kind, ok := spec.Type.(*ast.Ident); !ok || kind.Name != "Kind" || len(spec.Values) != 1 {
+				return true
+			}
+			value, ok := spec.Values[0].(*ast.BasicLit)
+			if !ok {
+				return true
+			}
+			id, _ := strconv.Unquote(value.Value)
+			kinds++
+			if r, ok := lint.Lookup(id); !ok || !r.Parser {
+				t.Errorf("configs says %q, and lint/parser.go does not explain it", id)
+			}
+			return true
+		})
+	}
+	if kinds < 30 {
+		t.Errorf("only %d kinds seen", kinds)
+	}
+}
+
+// Whatever stands in a file is looked at in bounded time and without a panic, and
+// every finding has its rule and a place in the file.
+func FuzzCheck(f *testing.F) {
+	for _, kind := range []string{"broken", "near", "good"} {
+		names, _ := filepath.Glob(filepath.Join("..", "testdata", "lint", kind, "*"))
+		for _, name := range names {
+			data, err := os.ReadFile(name)
+			if err != nil {
+				f.Fatal(err)
+			}
+			f.Add(data)
+		}
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		cfg, messages, _ := configs.Parse([]configs.File{{Path: "fuzz.conf", Data: data}})
+		machine := &lint.Machine{NoPRKeys: true, Devices: []lint.Device{
+			{Identity: scsi.Identity{Vendor: "NETAPP", Model: "LUN", WWID: "3600a098038303053453f463045727a01", TPGS: 1}, Facts: policy.Facts{Devnode: "sda"}},
+			{Identity: scsi.Identity{Vendor: "NETAPP", Model: "LUN", WWID: "3600a098038303053453f463045727a01", TPGS: 1}, Facts: policy.Facts{Devnode: "sdb"}},
+		}}
+		for _, x := range lint.Check(lint.Input{Config: cfg, Messages: messages, Machine: machine}) {
+			if _, ok := lint.Lookup(x.ID); !ok {
+				t.Errorf("no rule %s", x.ID)
+			}
+			if x.Origin.File != "fuzz.conf" || x.Text == "" {
+				t.Errorf("a finding without place or text: %+v", x)
+			}
+		}
+	})
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"strings"
 	"time"
 
@@ -150,46 +151,46 @@ func counted(count map[lint.Severity]int) string {
 
 // checkSystem checks what the daemon would read.
 func checkSystem(at *places, machine *lint.Machine) checked {
-	paths := configs.Paths{Main: at.configFile, Dir: at.configDir, NVMeParam: configs.SystemPaths().NVMeParam}
-	cfg, messages, err := configs.Load(paths)
-	c := checked{name: at.configFile}
-	var told *configs.Error
-	if err != nil && !errors.As(err, &told) {
-		c.findings = []lint.Finding{unreadable(at.configFile, err)}
-		return c
-	}
-	for _, name := range cfg.Files {
-		if data, err := at.on.readFile(name); err == nil {
-			c.files = append(c.files, configs.File{Path: name, Data: data})
-		}
-	}
-	if err != nil {
-		if data, err := at.on.readFile(at.configFile); err == nil {
-			c.files = append(c.files, configs.File{Path: at.configFile, Data: data})
-		}
-	}
-	c.findings = lint.Check(lint.Input{Config: cfg, Messages: messages, Machine: withNames(machine, cfg)})
-	return c
+	cfg, messages, err := at.on.config(*at)
+	return checkConfig(at, at.configFile, cfg, messages, err, machine)
 }
-
-// maxCheckedBytes is the largest file that is checked.
-const maxCheckedBytes = 64 << 20
 
 // checkFile checks one file by itself.
 func checkFile(at *places, name string, machine *lint.Machine) checked {
-	c := checked{name: name}
+	if _, ours := at.on.(thisMachine); ours {
+		cfg, messages, err := configs.LoadFiles([]string{name})
+		return checkConfig(at, name, cfg, messages, err, machine)
+	}
 	data, err := at.on.readFile(name)
-	switch {
-	case err != nil:
+	if err != nil {
+		return checkConfig(at, name, policy.Config{}, nil, err, machine)
+	}
+	cfg, messages, err := configs.Parse([]configs.File{{Path: name, Data: data}})
+	return checkConfig(at, name, cfg, messages, err, machine)
+}
+
+// checkConfig looks at what was read; an error that is no message is of the file
+// itself.
+func checkConfig(at *places, name string, cfg policy.Config, messages []configs.Message, err error, machine *lint.Machine) checked {
+	c := checked{name: name}
+	var told *configs.Error
+	if err != nil && !errors.As(err, &told) {
 		c.findings = []lint.Finding{unreadable(name, err)}
 		return c
-	case len(data) > maxCheckedBytes:
-		c.findings = []lint.Finding{unreadable(name, fmt.Errorf("larger than %d bytes", maxCheckedBytes))}
-		return c
 	}
-	c.files = []configs.File{{Path: name, Data: data}}
-	cfg, messages, _ := configs.Parse(c.files) // the error is among the messages
-	c.findings = lint.Check(lint.Input{Config: cfg, Messages: messages, Machine: withNames(machine, cfg)})
+	names := cfg.Files
+	if err != nil {
+		names = []string{name}
+	}
+	for _, n := range names {
+		if data, err := at.on.readFile(n); err == nil {
+			c.files = append(c.files, configs.File{Path: n, Data: data})
+		}
+	}
+	if _, ours := at.on.(thisMachine); ours {
+		machine = withNames(machine, cfg)
+	}
+	c.findings = lint.Check(lint.Input{Config: cfg, Messages: messages, Machine: machine})
 	return c
 }
 
@@ -212,6 +213,11 @@ func present(ctx context.Context, at *places) (*lint.Machine, string) {
 		for _, line := range b.Lines() {
 			m.Bindings = append(m.Bindings, policy.Binding{Alias: line.Alias, WWID: line.WWID})
 		}
+	}
+	data, err := at.on.readFile(statefile.PRKeysPath)
+	if err == nil || errors.Is(err, fs.ErrNotExist) {
+		keys, _ := statefile.ParsePRKeys(data)
+		m.NoPRKeys = len(keys.All()) == 0
 	}
 	ctx, cancel := context.WithTimeout(ctx, 15*time.Second)
 	defer cancel()
