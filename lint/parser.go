@@ -35,6 +35,8 @@ func parserRules() []Rule {
 		told(configs.OldSpelling, Warning, "a keyword of older guides", "It is taken in today's meaning here, and multipath-tools has forgotten it: on the next host the line is lost.", "Write today's keyword; the text has it."),
 		told(configs.UnknownName, Warning, "a selector, checker or prioritizer that does not exist", "multipath-tools says nothing and builds no map; here the default takes its place.", "Correct the word."),
 		told(configs.BadRegex, Warning, "an expression that cannot be read", "The device entry never matches, without a word from multipath-tools.", "Correct the expression; put a backslash before a character that is meant as itself."),
+		told(configs.HardRegex, Warning, "an expression that takes too long to match", "It is given up after a bounded time and then counts as no match: whether the rule hits depends on the text it is held against.", "Write it without nested repeats such as `(a*)*`, or as several rules."),
+		told(configs.NoText, Warning, "a file that is no text", "A byte order mark is harmless. Of UTF-16, a program or a compressed file nothing is read: there is no blacklist and no alias.", "Save it as plain ASCII or UTF-8 without a mark, or put the right file back."),
 		told(configs.CutLine, Hint, "a carriage return or NUL within a line", "The rest of the line is not read.", "Save the file with plain line ends."),
 		told(configs.SectionOpen, Warning, "a section within a section", "Usually the } of the one before is missing, and what follows is read in the wrong place.", "Close the section before."),
 		told(configs.AliasTwice, Error, "one alias for two LUNs", "The name goes to whichever comes first at this boot. The service opens the other LUN by the right name.", "Give each its own alias."),
