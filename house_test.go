@@ -42,6 +42,7 @@ var allowed = map[string]struct {
 	"mpath":          {[]string{"policy", "pathcheck", "scsi", "dmmap/table"}, "the core: decisions, verdicts, identities and tables"},
 	"statefile":      {[]string{"scsi", "dmmap/table"}, "files name LUNs and maps"},
 	"rules":          {[]string{"policy", "scsi"}, "properties are decisions told to udev"},
+	"names":          {[]string{"mpath", "policy", "scsi"}, "lists of names are made from snapshots and what decisions go by"},
 	"engine":         {[]string{"mpath", "policy", "pathcheck", "statefile", "scsi", "dmmap", "dmmap/table", "sysfs", "uevent", "blockio"}, "actions become requests: it knows the ports' declarations"},
 	"show":           {[]string{"mpath", "policy", "pathcheck", "scsi", "dmmap/table"}, "prints snapshots"},
 	"why":            {[]string{"show", "mpath", "policy", "pathcheck", "scsi", "dmmap/table"}, "explains snapshots by deciding again"},
@@ -55,7 +56,7 @@ var allowed = map[string]struct {
 }
 
 // pure packages have no I/O, no clock, no threads and no chance.
-var pure = []string{"mpath", "engine", "policy", "policy/ere", "scsi", "dmmap", "dmmap/table", "pathcheck", "show", "why", "lint"}
+var pure = []string{"mpath", "engine", "policy", "policy/ere", "scsi", "dmmap", "dmmap/table", "pathcheck", "show", "why", "lint", "names"}
 
 var impure = []string{"os", "net", "syscall", "log", "math/rand", "math/rand/v2", "unsafe", "context", "sync", "sync/atomic", "time", "golang.org/x/sys/unix", "log/slog", "os/exec"}
 

@@ -30,6 +30,14 @@ func lockManager(path string) (f *os.File, dead int, err error) {
 	return f, holder, err
 }
 
+// LockManager takes the place of the one manager of this host, so that nobody
+// starts to manage maps until the file is closed; it is removed before that. path
+// "" is multipathd's pid file.
+func LockManager(path string) (*os.File, error) {
+	f, _, err := lockManager(Options{PidFile: path}.withDefaults().PidFile)
+	return f, err
+}
+
 func tryLock(path string) (f *os.File, holder int, err error) {
 	f, err = os.OpenFile(path, os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW, 0o644)
 	if err != nil {

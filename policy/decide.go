@@ -312,3 +312,9 @@ func (v Verdict) String() string {
 		return "unknown"
 	}
 }
+
+// AliasHolder gives the id text of the multipaths entry that an alias belongs to.
+func (c *Compiled) AliasHolder(alias string) (wwid string, ok bool) {
+	wwid, ok = c.aliases[alias]
+	return wwid, ok
+}

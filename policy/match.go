@@ -214,3 +214,13 @@ func (c *Compiled) entries(wwid string) []*Multipath {
 	}
 	return out
 }
+
+// LookupIDs are the ids by which a configuration or bindings line may name a LUN,
+// canonical first.
+func LookupIDs(id scsi.Identity) []string {
+	var out []string
+	for _, key := range keys(id) {
+		out = append(out, key.Value)
+	}
+	return out
+}

@@ -14,6 +14,7 @@ import (
 	"pathkeeper/scsi/sgio"
 	"pathkeeper/server"
 	"pathkeeper/sim"
+	"pathkeeper/statefile"
 )
 
 // machine is the host that a command works on: this one, or a simulated one.
@@ -30,6 +31,9 @@ type machine interface {
 	apply(ctx context.Context, at places, p mpath.Plan) (mpath.Applied, error)
 	readFile(name string) ([]byte, error)
 	writeFile(name string, text []byte) error
+	stateFiles() statefile.Port
+	// lockNames keeps every manager of maps away until unlock.
+	lockNames() (unlock func(), err error)
 	nodes() blockio.NodePort
 	scsi() scsi.Port
 }

@@ -8,8 +8,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"pathkeeper/configs"
-	"pathkeeper/policy"
 	"pathkeeper/statefile"
 )
 
@@ -22,7 +20,7 @@ func namesCommand(at *places, std streams) *cobra.Command {
 		Args: cobra.ArbitraryArgs, RunE: subcommand,
 	}
 	c.PersistentFlags().StringVar(&n.bindings, "bindings", statefile.BindingsPath, "bindings file")
-	c.AddCommand(namesImportUdevCommand(n, std))
+	c.AddCommand(namesExportCommand(n, std), namesCompareCommand(n, std), namesImportCommand(n, std), namesImportUdevCommand(n, std))
 	return c
 }
 
@@ -32,17 +30,9 @@ type namesPlaces struct {
 	bindings string
 }
 
-// config reads the configuration.
-func (n *namesPlaces) config() (policy.Config, error) {
-	p := configs.SystemPaths()
-	p.Main, p.Dir = n.configFile, n.configDir
-	cfg, _, err := configs.Load(p)
-	return cfg, err
-}
-
 // readBindings reads the bindings file; one that is not there is empty.
 func (n *namesPlaces) readBindings() (statefile.Bindings, []statefile.Problem, error) {
-	data, err := statefile.NewDisk("/").Read(absolute(n.bindings))
+	data, err := n.on.stateFiles().Read(absolute(n.bindings))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return statefile.Bindings{}, nil, fmt.Errorf("the bindings file: %w", err)
 	}

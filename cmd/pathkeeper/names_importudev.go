@@ -58,7 +58,7 @@ func (n *namesPlaces) mapsNamed() handmade.LookUp {
 			names[name] = known{wwid, from}
 		}
 	}
-	if cfg, err := n.config(); err == nil {
+	if cfg, _, err := n.on.config(*n.places); err == nil {
 		for _, m := range cfg.Multipaths {
 			if s, ok := m.Layer.Lookup("alias"); ok {
 				add(s.Value, m.WWID, s.Origin.String())
@@ -76,16 +76,11 @@ func (n *namesPlaces) mapsNamed() handmade.LookUp {
 	}
 }
 
-// readRegular reads a file of a user, at most so many bytes; it never waits, as it
-// would for a FIFO's writer.
-func readRegular(name string, most int64) ([]byte, error) {
-	info, err := os.Stat(name)
-	if err != nil {
-		return nil, err
-	}
-	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s is not a regular file", name)
-	}
+// maxInputBytes bounds what is read of a file, or a pipe, that a user names.
+const maxInputBytes = 64 << 20
+
+// readBounded reads a file or a pipe to its end, at most so many bytes.
+func readBounded(name string, most int64) ([]byte, error) {
 	f, err := os.Open(name)
 	if err != nil {
 		return nil, err
@@ -96,4 +91,17 @@ func readRegular(name string, most int64) ([]byte, error) {
 		err = fmt.Errorf("%s is larger than %d bytes", name, most)
 	}
 	return data, err
+}
+
+// readRegular reads a file of a user, at most so many bytes; it never waits, as it
+// would for a FIFO's writer.
+func readRegular(name string, most int64) ([]byte, error) {
+	info, err := os.Stat(name)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s is not a regular file", name)
+	}
+	return readBounded(name, most)
 }

@@ -47,6 +47,7 @@ func newRoot(std streams) *cobra.Command {
 func newRootOn(m machine, std streams) *cobra.Command {
 	root, at := bareRoot(m, std)
 	root.AddCommand(showCommand(at, std), scsiIDCommand(at, std), reloadCommand(at, std), planCommand(at, std), applyCommand(at, std), configCommand(at, std), explainCommand(at, std), versionCommand(std))
+	root.AddCommand(namesCommand(at, std))
 	root.AddCommand(operatorCommands(at, std)...)
 	return root
 }

@@ -99,7 +99,7 @@ func readPlan(name string, read func(string) ([]byte, error)) (p mpath.Plan, err
 
 func (thisMachine) writeFile(name string, text []byte) error { return os.WriteFile(name, text, 0o600) }
 
-func (thisMachine) readFile(name string) ([]byte, error) { return os.ReadFile(name) }
+func (thisMachine) readFile(name string) ([]byte, error) { return readBounded(name, maxInputBytes) }
 
 func (m simMachine) writeFile(name string, text []byte) error {
 	m.s.PutFile(name, string(text))
