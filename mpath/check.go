@@ -42,7 +42,7 @@ func (mc *Machine) dueCheck(p *path) {
 		Checker: s.Checker.V, TimeoutMS: p.timeoutMS(),
 		Prio: s.Prio.V, PrioArgs: s.PrioArgs.V,
 		HCTL: p.seen.HCTL, Serial: p.seen.Identity.Serial, PortGroup: p.seen.Identity.PortGroup, TPGS: p.seen.Identity.TPGS,
-		Identify: !p.up() || !p.verified() || p.kernelFailed || p.doubtAt != 0,
+		Identify: !p.up() || !p.verified() || p.kernelFailed || p.doubtAt != 0 || mc.now.Since(p.verifiedAt) >= identifyEvery,
 		Expect:   p.seen.Identity.WWID,
 	})
 }

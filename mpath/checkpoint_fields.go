@@ -15,6 +15,7 @@ func (mc *Machine) fields() []field {
 		{"configured", &mc.configured},
 		{"loaded", &mc.loaded},
 		{"scanned", &mc.scanned},
+		{"pictureAt", &mc.pictureAt},
 		{"listed", &mc.listed},
 		{"started", &mc.started},
 		{"stopping", &mc.stopping},

@@ -151,6 +151,7 @@ func (mc *Machine) runReload(c *command, m *mmap) {
 		return
 	}
 	m.accepted, m.noHandler, m.handlerFails, m.retryAt, m.lastError = nil, false, 0, 0, ""
+	mc.stirMap(m)
 	mc.chooseName(m)
 	ps := mc.pathsOf(m)
 	l := mc.loadOf(m, ps)

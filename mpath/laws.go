@@ -115,8 +115,12 @@ func (mc *Machine) checkMessage(bad report, a Message) {
 	switch verb {
 	case "fail_path", "reinstate_path":
 		d, err := table.ParseDevNum(arg)
-		if in := slices.Contains(m.have.Table.Devs(), d); err != nil || !in || m.kernelFailed(d) == (verb == "fail_path") {
-			bad(lawEdges, "%s: %s: in the table %v, failed %v", a.Name, a.Text, in, m.kernelFailed(d))
+		failed := m.kernelFailed(d)
+		if p := mc.pathByDev(d); verb == "fail_path" && p != nil && p.reinstated != 0 && p.reinstated >= m.haveAt {
+			failed = false // it was reinstated since the map was read: failing it is an edge
+		}
+		if in := slices.Contains(m.have.Table.Devs(), d); err != nil || !in || failed == (verb == "fail_path") {
+			bad(lawEdges, "%s: %s: in the table %v, failed %v", a.Name, a.Text, in, failed)
 		}
 	case "fail_if_no_path":
 		counted := m.settings.NoPathRetry.V.Mode == policy.RetryCount || m.settings.NoPathRetry.V.Mode == policy.RetryQueue

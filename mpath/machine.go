@@ -17,6 +17,8 @@ const (
 	flapGuard      = 1 * Second  // least time between a kernel failure and the check that may undo it
 	firstChecks    = 3 * Second  // how long a new map waits for the first answers of its other paths
 	lookAgain      = 5 * Second  // who could not say who it is, is asked again, doubling, at most scanEvery
+	identifyEvery  = 60 * Second // a path that works is asked so often who it is: an array may exchange its LUN and say nothing
+	startLimit     = 30 * Second // how long the first picture is waited for, once disks and maps were listed
 	lookLimit      = 15 * Second // a device that has not said by then who it is keeps nobody waiting
 	askLimit       = 30 * Second // an answer later than this is reported; the question stays open
 	saveLimit      = 5 * Second  // a name not durable by then: the map gets its WWID as its name
@@ -78,6 +80,7 @@ type Machine struct {
 	listAsk uint64
 	// A list that was made before something came does not take it away.
 	scanAsked, listAsked Instant
+	pictureAt            Instant // since when the disks and the maps are listed
 	listAt               Instant // a list that failed is asked for again
 	relist               bool    // news came while a list was open
 
@@ -269,21 +272,17 @@ func (mc *Machine) inOrder() []*mmap {
 }
 
 // noteStarted opens the gate for changes when the first picture is complete:
-// every disk was looked at and every map that the kernel had was read.
+// every disk was looked at and every map that the kernel had was read. One device
+// or map that hangs, or a flood of news, keeps all others waiting only so long.
 func (mc *Machine) noteStarted() {
-	if mc.started || !mc.scanned || !mc.listed || mc.scanAsk != 0 || mc.listAsk != 0 || mc.relist || mc.looking() {
+	if mc.started || !mc.scanned || !mc.listed {
 		return
 	}
-	for _, m := range mc.maps {
-		if m.read != 0 || m.listed && !m.known && mc.now.Since(m.listedAt) < firstChecks {
-			return
-		}
+	if mc.pictureAt == 0 {
+		mc.pictureAt = mc.now
 	}
-	// A member of an adopted map is judged by its first check, not before.
-	for _, p := range mc.paths {
-		if p.member() && p.checkedAt == 0 && mc.now.Since(p.seenAt) < firstChecks {
-			return
-		}
+	if mc.now.Since(mc.pictureAt) < startLimit && mc.pictureOpen() {
+		return
 	}
 	mc.started = true
 	for _, m := range mc.maps {
@@ -298,6 +297,26 @@ func (mc *Machine) noteStarted() {
 			mc.pickName(m)
 		}
 	}
+}
+
+// pictureOpen says whether something is still on its way that the first picture
+// should have.
+func (mc *Machine) pictureOpen() bool {
+	if mc.scanAsk != 0 || mc.listAsk != 0 || mc.relist || mc.looking() {
+		return true
+	}
+	for _, m := range mc.maps {
+		if m.read != 0 || m.listed && !m.known && mc.now.Since(m.listedAt) < firstChecks {
+			return true
+		}
+	}
+	// A member of an adopted map is judged by its first check, not before.
+	for _, p := range mc.paths {
+		if p.member() && p.checkedAt == 0 && mc.now.Since(p.seenAt) < firstChecks {
+			return true
+		}
+	}
+	return false
 }
 
 func (mc *Machine) nextWake() Instant {

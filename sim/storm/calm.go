@@ -40,8 +40,9 @@ func (s *Storm) watch() {
 }
 
 // knowBound is how long after a path in use was led elsewhere a running daemon may
-// not know: the longest interval between two checks, and some.
-const knowBound = 90 * second
+// not know: it asks once a minute, at a check, and the longest interval between two
+// checks is shorter.
+const knowBound = 150 * second
 
 // astray holds the paths that were led elsewhere while in use against the law.
 func (s *Storm) astray() {

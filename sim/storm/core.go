@@ -514,7 +514,8 @@ func (s *coreStorm) calm() {
 		}
 	}
 	for _, w := range k.names {
-		if k.maps[w].truth.Suspended {
+		// A map of a LUN that is none of ours any more, and never got a table, is nobody's.
+		if t := k.maps[w].truth; t.Suspended && (t.Live || w != s.banned[s.which]) {
 			s.bad(lawSuspended, "%s", w)
 		}
 	}
