@@ -8,6 +8,7 @@ import (
 
 	"pathkeeper/dmmap/table"
 	"pathkeeper/pathcheck"
+	"pathkeeper/policy"
 )
 
 // Holding says what of the system a map holds: "/", "/boot".
@@ -39,7 +40,8 @@ type foreseen struct {
 	todo  []Event
 	maps  map[string]*foreseenMap // by WWID; never walked
 	minor uint32
-	left  int // steps that may still be made
+	left  int      // steps that may still be made
+	alone []string // maps whose devices the former configuration leaves alone too, by WWID
 }
 
 type foreseenMap struct {
@@ -65,6 +67,9 @@ func (mc *Machine) Foresee(c Configured, holds []Holding) (Plan, error) {
 	for i, m := range mc.maps {
 		o := *m
 		was[i] = &o
+		if m.unwanted() != nil {
+			f.alone = append(f.alone, m.wwid)
+		}
 	}
 	f.step(c)
 	wake := f.answers(mc.nextWake())
@@ -343,7 +348,7 @@ func (f *foreseen) compare(m, was *mmap, holds []Holding) MapPlan {
 		}
 		out.Join, out.Leave = f.moves(was.have.Table.Devs(), m.have.Table.Devs())
 	}
-	f.warn(m, &out)
+	f.warn(m, was, &out)
 	f.needs(m, was, holds, &out)
 	if len(out.Steps) == 0 && len(out.Needs) == 0 {
 		return MapPlan{}
@@ -372,7 +377,7 @@ func (f *foreseen) moves(was, is []table.DevNum) (join, leave []string) {
 	return join, leave
 }
 
-func (f *foreseen) warn(m *mmap, out *MapPlan) {
+func (f *foreseen) warn(m, was *mmap, out *MapPlan) {
 	for _, s := range out.Settings {
 		if (s.Keyword == "prio" && s.After != "const" || s.Keyword == "prio_args") && m.settings.Grouping.V == "group_by_prio" {
 			out.AsGrouped = true
@@ -383,6 +388,9 @@ func (f *foreseen) warn(m *mmap, out *MapPlan) {
 	}
 	if len(out.Steps) == 0 {
 		return
+	}
+	if was.adopted && len(was.accepted) > 0 {
+		out.Warnings = append(out.Warnings, "it was adopted and differs ("+strings.Join(was.accepted, ", ")+"): this brings it into line")
 	}
 	for _, p := range f.mc.pathsOf(m) {
 		if p.inTable && p.message == "taken for well" {
@@ -406,6 +414,10 @@ func (f *foreseen) needs(m, was *mmap, holds []Holding, out *MapPlan) {
 			}
 		}
 	}
+	if p := m.unwanted(); p != nil && m.known && was.known && !hasSorted(f.alone, m.wwid) {
+		out.Needs = append(out.Needs, PlanStep{PlanRemove, fmt.Sprintf(
+			"the configuration leaves its devices alone (%s, %s): the map stays as it is; `map remove %s` when nobody uses it", p.decision.Reason, p.decision.Origin, m.have.Name)})
+	}
 	if len(out.Steps) == 0 && len(out.Settings) == 0 {
 		return
 	}
@@ -419,4 +431,13 @@ func (f *foreseen) needs(m, was *mmap, holds []Holding, out *MapPlan) {
 		out.Needs = append(out.Needs, PlanStep{PlanInitramfs, "it holds " + strings.Join(what, " and ") +
 			", and the initramfs has copies of the configuration and the bindings: `update-initramfs -u` (Debian) or `dracut -f` (others), when this is in force"})
 	}
+}
+
+// unwanted gives a path of a map whose paths are all left alone by the
+// configuration, nil where one of them is not.
+func (m *mmap) unwanted() *path {
+	if len(m.paths) == 0 || slices.ContainsFunc(m.paths, func(p *path) bool { return p.decision.Verdict != policy.VerdictReject }) {
+		return nil
+	}
+	return m.paths[0]
 }

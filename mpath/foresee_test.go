@@ -2,10 +2,12 @@ package mpath
 
 import (
 	"encoding/json"
+	"fmt"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"pathkeeper/configs"
 	"pathkeeper/dmmap/table"
 )
 
@@ -56,6 +58,48 @@ func foreseeTwice(t *testing.T, mc *Machine) (first, second string) {
 		*to = string(text)
 	}
 	return first, second
+}
+
+// BenchmarkPlan plans for 2,000 paths in 500 maps that all get a new table. The loop
+// of the daemon does the copy; the rest is the work of who asks.
+func BenchmarkPlan(b *testing.B) {
+	k := newBench()
+	var conf []string
+	for i := range 500 {
+		for p := range 4 {
+			if err := k.setDisk([]string{"sd" + string([]byte{byte('a' + p), byte('a' + i/26), byte('a' + i%26)}), fmt.Sprintf("lun=w%03d", i)}); err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+	if err := k.command([]string{"start"}, &conf); err != nil {
+		b.Fatal(err)
+	}
+	for range 100 { // so many steps count as unrest in a script
+		k.dead = false
+		k.run(100 * Millisecond)
+	}
+	cfg, _, err := configs.Parse([]configs.File{{Path: "/etc/multipath.conf", Data: []byte(benchConf + "overrides {\n path_selector \"queue-length 0\"\n}\n")}})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Run("copy", func(b *testing.B) {
+		for b.Loop() {
+			k.mc.Checkpoint()
+		}
+	})
+	b.Run("whole", func(b *testing.B) {
+		for b.Loop() {
+			clone, err := k.mc.Clone()
+			if err != nil {
+				b.Fatal(err)
+			}
+			p, err := clone.Foresee(Configured{Config: cfg}, nil)
+			if err != nil || len(p.Maps) != 500 || len(p.Warnings) > 0 {
+				b.Fatal(len(p.Maps), p.Warnings, err)
+			}
+		}
+	})
 }
 
 func TestMoved(t *testing.T) {
