@@ -60,6 +60,9 @@ func (d Difference) String() string {
 //     that print them in a form of their own (io-affinity, historical-service-time);
 //   - the order of paths in a group.
 func Diff(want, have Table) []Difference {
+	if same(want, have) {
+		return nil // as nearly always, and it is asked at every step of a map
+	}
 	wf, hf := splitFeatures(want.Features), splitFeatures(have.Features)
 	var d differences
 	d.add(FieldQueue, onOff(wf.queue), onOff(hf.queue))
@@ -78,6 +81,15 @@ func Diff(want, have Table) []Difference {
 		diffGroups(&d, want, have)
 	}
 	return d
+}
+
+// same says whether two tables are equal word for word.
+func same(a, b Table) bool {
+	return a.First == b.First && slices.Equal(a.Features, b.Features) && slices.Equal(a.Handler, b.Handler) && slices.EqualFunc(a.Groups, b.Groups, func(a, b Group) bool {
+		return a.Selector == b.Selector && slices.Equal(a.SelArgs, b.SelArgs) && slices.EqualFunc(a.Paths, b.Paths, func(a, b Path) bool {
+			return a.Dev == b.Dev && slices.Equal(a.Args, b.Args)
+		})
+	})
 }
 
 type differences []Difference
