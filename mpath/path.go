@@ -99,18 +99,26 @@ func (p *path) proven() bool { return p.verified() && p.doubtAt == 0 }
 func (p *path) usable() bool { return p.inTable && !p.kernelFailed && p.up() }
 
 // stuckAfter is how long a check may stay unanswered.
-func (p *path) stuckAfter() Span {
-	if p.decision.Settings.Checker.V == "directio" {
+func (p *path) stuckAfter() Span { return CheckPatience(p.decision.Settings, p.seen.TimeoutS) }
+
+func (p *path) timeoutMS() uint32 { return checkTimeoutMS(p.decision.Settings, p.seen.TimeoutS) }
+
+// CheckPatience is how long a check of a path with these settings may stay
+// unanswered before the path counts as lost. deviceS is the device's own command
+// time-out in seconds, 0 unknown.
+func CheckPatience(s policy.Settings, deviceS int) Span {
+	timeout := Span(checkTimeoutMS(s, deviceS)) * Millisecond
+	if s.Checker.V == "directio" {
 		// The kernel knows no time-out of ours for a read: ours ends here.
-		return Span(p.timeoutMS())*Millisecond + 5*Second
+		return timeout + 5*Second
 	}
-	return Span(p.timeoutMS())*Millisecond*2 + 5*Second
+	return timeout*2 + 5*Second
 }
 
-func (p *path) timeoutMS() uint32 {
-	s := p.decision.Settings.CheckerTimeout.V
+func checkTimeoutMS(settings policy.Settings, deviceS int) uint32 {
+	s := settings.CheckerTimeout.V
 	if s <= 0 {
-		s = p.seen.TimeoutS
+		s = deviceS
 	}
 	if s <= 0 {
 		s = 30

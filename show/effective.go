@@ -61,6 +61,15 @@ func Effective(list []policy.Effective, origins bool) string {
 	return g.text()
 }
 
+// Table prints rows in columns.
+func Table(rows [][]string) string {
+	g := grid{}
+	for _, r := range rows {
+		g.add(r...)
+	}
+	return g.text()
+}
+
 // text gives the rows, each line ended.
 func (g *grid) text() string {
 	if len(g.rows) == 0 {

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -110,8 +111,13 @@ func (m *tweaked) basis(ctx context.Context, at places, talk func(string)) (mpat
 	return s, b, err
 }
 
-// tweak changes one fact: "sda usb", "sda no-wwid WHY...", "sda properties A B".
+// tweak changes one fact: "ha 60" (seconds), "sda usb", "sda no-wwid WHY...", "sda properties A B".
 func tweak(s *mpath.Snapshot, b *mpath.Basis, words []string) error {
+	if len(words) == 2 && words[0] == "ha" { // multipath.conf cannot say it
+		n, err := strconv.Atoi(words[1])
+		b.Config.HA = policy.HA{DeadlineSeconds: n, Origin: policy.Origin{File: "/etc/pathkeeper/pathkeeper.yaml", Line: 2, Column: 3}}
+		return err
+	}
 	for i := range s.Paths {
 		p := &s.Paths[i]
 		if len(words) < 2 || p.Name != words[0] {

@@ -15,6 +15,7 @@ import (
 	"pathkeeper/server"
 	"pathkeeper/sim"
 	"pathkeeper/statefile"
+	"pathkeeper/sysfs"
 )
 
 // machine is the host that a command works on: this one, or a simulated one.
@@ -34,6 +35,8 @@ type machine interface {
 	stateFiles() statefile.Port
 	// lockNames keeps every manager of maps away until unlock.
 	lockNames() (unlock func(), err error)
+	// tree is sysfs; end gives it back.
+	tree() (tree sysfs.Tree, end func(), err error)
 	nodes() blockio.NodePort
 	scsi() scsi.Port
 }
@@ -75,6 +78,8 @@ func (thisMachine) plan(ctx context.Context, at places, place string, talk func(
 func (thisMachine) apply(ctx context.Context, at places, p mpath.Plan) (mpath.Applied, error) {
 	return server.NewClient(at.socket).Apply(ctx, p)
 }
+
+func (thisMachine) tree() (sysfs.Tree, func(), error) { return systemHost().openTree() }
 
 func (thisMachine) nodes() blockio.NodePort { return blockio.New("/dev") }
 
@@ -132,6 +137,8 @@ func (m simMachine) apply(_ context.Context, _ places, p mpath.Plan) (mpath.Appl
 	}
 	return r, err
 }
+
+func (m simMachine) tree() (sysfs.Tree, func(), error) { return m.s.Sysfs(), func() {}, nil }
 
 func (m simMachine) nodes() blockio.NodePort { return m.s.Nodes() }
 
