@@ -135,9 +135,12 @@ func multibusOnALUA(r *run) {
 			continue
 		}
 		text := "multibus for " + s.name + ", whose paths are of two kinds"
-		if s.grouping() != "multibus" {
+		switch {
+		case s.grouping() != "multibus" && s.tpgs:
+			text += ": they report target port groups, so detect_pgpolicy chooses " + s.grouping() + " and the line does not count"
+		case s.grouping() != "multibus":
 			text += ": where they report target port groups detect_pgpolicy chooses " + s.grouping() + ", elsewhere the slow ones are used like the fast"
-		} else {
+		default:
 			text += ": every second request takes the slow way"
 		}
 		r.report(at.Origin, text)
