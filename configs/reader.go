@@ -25,7 +25,7 @@ type fileConfig struct {
 type entry struct {
 	layer  layer
 	origin policy.Origin // of the line that opens it
-	keys   policy.Layer // what the entry is found by: each at most once
+	keys   policy.Layer  // what the entry is found by: each at most once
 }
 
 // key gives one of the keys; one that is not there has no keyword.
