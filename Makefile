@@ -7,7 +7,7 @@ STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOFUMPT  = mvdan.cc/gofumpt@v0.12.0
 export CGO_ENABLED = 0
 
-.PHONY: all build tree run sim storm storm-all check test contract-golden test-all lab-deps install clean fmt planted mutants
+.PHONY: all build tree run sim storm storm-all check test contract-golden corpus-golden test-all lab-deps install clean fmt planted mutants
 
 all: build
 
@@ -16,11 +16,16 @@ build:
 
 # What the lab puts over its guest's root: the installed product, and the tests
 # of the real ports, which need a kernel with the devices.
+# CORPUS is a folder with multipath.conf files of real hosts, which are not ours to
+# ship; without it their scenario has nothing to do.
 TREE = build/tree
+CORPUS ?= ../shared/corpus/conf
 tree: build
 	rm -rf $(TREE)
 	$(MAKE) --no-print-directory install DESTDIR=$(TREE)
 	@mkdir -p $(TREE)/usr/lib/pathkeeper-lab
+	mkdir -p $(TREE)/usr/lib/pathkeeper-lab/corpus && cp testdata/corpus/* $(TREE)/usr/lib/pathkeeper-lab/corpus/
+	if test -d "$(CORPUS)"; then cp -r "$(CORPUS)" $(TREE)/usr/lib/pathkeeper-lab/corpus/conf; fi
 	for p in dmmap/dmioctl scsi/sgio blockio uevent contract; do $(GO) test -c -o $(TREE)/usr/lib/pathkeeper-lab/ ./$$p || exit 1; done
 
 LAB = $(GO) run ./lab/cmd/lab
@@ -63,6 +68,13 @@ contract-golden: tree lab-deps
 	sed 's/PATHKEEPER_LAB=1/& CONTRACT_RECORD=1/' lab/scenarios/contract.txt > build/contract-golden.txt
 	$(LAB) run -tree $(TREE) -fetch build/contract-golden build/contract-golden.txt
 	cp build/contract-golden/contract/*.txt contract/testdata/
+
+# Records what Debian's multipath -t makes of the corpus again.
+corpus-golden: tree lab-deps
+	sed 's/^here=/CORPUS_RECORD=1\n&/' lab/scenarios/conf-corpus.txt > build/corpus-golden.txt
+	$(LAB) run -tree $(TREE) -fetch build/corpus-golden build/corpus-golden.txt
+	cd build/corpus-golden/corpus && sha256sum *.dump $$(ls *.refused 2>/dev/null) > ../../../testdata/corpus/debian-0.9.4.sha256
+	PATHKEEPER_CORPUS=$(abspath $(CORPUS)) CORPUS_RECORD=$(abspath build/corpus-golden/corpus) $(GO) test ./configs -run TestCorpus -v
 
 # The long runs: test, the long scenarios, planted bugs and mutations, the race detector, every fuzz target for FUZZTIME.
 FUZZTIME ?= 60s
