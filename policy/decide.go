@@ -75,16 +75,22 @@ func (c *Compiled) compileMultipaths() (problems []Problem) {
 				Text:   "alias " + alias.Value + " is already given to " + holder + "; " + m.WWID + " goes without",
 			})
 		case taken:
-		case alias.Value == "" || len(alias.Value) > maxMapName || strings.Contains(alias.Value, "/"):
+		case badMapName(alias.Value):
 			problems = append(problems, Problem{
 				Origin: alias.Origin,
-				Text:   "alias " + strconv.Quote(alias.Value) + " cannot be a map's name (1 to 127 bytes, no slash); " + m.WWID + " goes without",
+				Text:   "alias " + strconv.Quote(alias.Value) + " cannot be a map's name (1 to 127 bytes, no slash or control byte, not control, . or ..); " + m.WWID + " goes without",
 			})
 		default:
 			c.aliases[alias.Value] = m.WWID
 		}
 	}
 	return problems
+}
+
+// badMapName says what device-mapper, or its directory /dev/mapper, does not take.
+func badMapName(name string) bool {
+	return name == "" || len(name) > maxMapName || strings.Contains(name, "/") || name == "." || name == ".." || name == "control" ||
+		strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || r == 0x7f })
 }
 
 // aliasSetting is the alias that the multipaths section gives to an id text,

@@ -213,6 +213,26 @@ func TestAliasGivenTwice(t *testing.T) {
 	}
 }
 
+// One alias, given to one LUN twice: by an old id and by today's.
+func TestAliasByTwoIDsOfOneLUN(t *testing.T) {
+	alias := func(wwid string, line int) Multipath {
+		return Multipath{WWID: wwid, Layer: Layer{{"alias", "ocr1", Origin{File: "f", Line: line}}}}
+	}
+	c, problems := Compile(Config{Multipaths: []Multipath{alias("Sold", 1), alias("1ATA", 2)}})
+	if len(problems) != 1 {
+		t.Errorf("problems %v", problems)
+	}
+	ids := []scsi.ID{{Kind: scsi.IDWWID, Value: "1ATA"}, {Kind: scsi.IDOldS, Value: "Sold"}}
+	one := scsi.Identity{WWID: "1ATA", IDs: ids, Libata: true}
+	if d := c.Decide(one, free(), State{}); d.Settings.Alias.V != "ocr1" {
+		t.Errorf("alias %q", d.Settings.Alias.V)
+	}
+	// The old id stands for another LUN: the alias is that one's.
+	if d := c.Decide(one, free(), State{OldIDs: OldIDs{{Old: "Sold", Canonical: "1OTHER"}}}); d.Settings.Alias.V != "" {
+		t.Errorf("alias %q of another LUN", d.Settings.Alias.V)
+	}
+}
+
 func TestADisabledEntryMatchesNothing(t *testing.T) {
 	cfg := Config{Devices: []Device{{
 		Vendor: "ACME", Product: "Turbo", Layer: Layer{{Keyword: "path_selector", Value: "queue-length 0"}}, ProductBlacklist: "Turbo",

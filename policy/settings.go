@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -22,7 +23,11 @@ func (c *Compiled) resolver(id scsi.Identity, n named, t *tracer) *resolver {
 	r := &resolver{config: &c.config, entries: n.entries, devices: c.matchDevices(id), trace: t}
 	if n.entries != nil {
 		if s, ok := c.aliasSetting(n.id.Value); ok {
-			r.alias = c.aliases[s.Value] == n.id.Value
+			// Two entries may name one LUN, by an old id and by today's: the alias is
+			// the LUN's, whichever of them holds it.
+			holder, held := c.aliases[s.Value]
+			r.alias = held && (holder == n.id.Value ||
+				n.rival == nil && slices.ContainsFunc(keys(id), func(k scsi.ID) bool { return k.Value == holder }))
 		}
 	}
 	for _, d := range r.devices {
