@@ -240,8 +240,8 @@ func blacklistHitsLUN(r *run) {
 func deviceBlacklisted(r *run) {
 	r.eachEntry(func(d policy.Device) {
 		for _, rule := range rulesFor(r.config.Blacklist, policy.ClassDevice) {
-			for _, v := range samples(d.Vendor) {
-				for _, p := range samples(d.Product) {
+			for _, v := range r.samples(d.Vendor) {
+				for _, p := range r.samples(d.Product) {
 					hit := func(x policy.Rule) bool { return r.deviceRuleHits(x, v, p) }
 					if v != "" && p != "" && hit(rule) && !r.excepted(policy.ClassDevice, hit) {
 						r.report(rule.Origin, fmt.Sprintf("%s keeps out device %s,%s of the devices section", ruleText(rule), d.Vendor, d.Product), Related{Origin: d.Origin, Text: "device " + d.Vendor + "," + d.Product})

@@ -87,30 +87,55 @@ func technical(keyword string) bool {
 	return slices.Contains([]string{"path_grouping_policy", "prio", "path_checker"}, keyword)
 }
 
+// builtinRepeated tells each entry; of a file that is a copy of the table only how
+// many there are.
 func builtinRepeated(r *run) {
+	const most = 5
+	told := map[string]int{}
+	var repeats []scope
+	var texts []string
 	for _, s := range r.scopes {
-		if s.kind != scopeDevice || len(s.rows) == 0 {
-			continue
-		}
-		var same []string
-		written := 0
-		for _, v := range s.own {
-			if v.Origin.File == "" {
-				continue
-			}
-			written++
-			if theirs, ok := layered(s.rows, v.Keyword); ok && theirs.Value == v.Value {
-				same = append(same, v.Keyword)
-			}
-		}
-		switch {
-		case len(same) == 0:
-		case len(same) == written:
-			r.report(s.origin, s.name+" repeats the built-in entry and says nothing else")
-		default:
-			r.report(s.origin, s.name+" repeats of the built-in entry: "+strings.Join(same, " "))
+		if text := r.repetition(s); text != "" {
+			repeats, texts = append(repeats, s), append(texts, text)
+			told[s.origin.File]++
 		}
 	}
+	for i, s := range repeats {
+		switch n := told[s.origin.File]; {
+		case n <= most:
+			if n > 0 {
+				r.report(s.origin, texts[i])
+			}
+		default:
+			r.report(s.origin, fmt.Sprintf("%d device entries of this file repeat the built-in ones, from %s on", n, s.name))
+			told[s.origin.File] = -1
+		}
+	}
+}
+
+// repetition says what of an entry the built-in one has already, "" nothing.
+func (r *run) repetition(s scope) string {
+	if s.kind != scopeDevice || len(s.rows) == 0 {
+		return ""
+	}
+	var same []string
+	written := 0
+	for _, v := range s.own {
+		if v.Origin.File == "" {
+			continue
+		}
+		written++
+		if theirs, ok := layered(s.rows, v.Keyword); ok && theirs.Value == v.Value {
+			same = append(same, v.Keyword)
+		}
+	}
+	switch {
+	case len(same) == 0:
+		return ""
+	case len(same) == written:
+		return s.name + " repeats the built-in entry and says nothing else"
+	}
+	return s.name + " repeats of the built-in entry: " + strings.Join(same, " ")
 }
 
 func layered(rows []policy.Device, keyword string) (policy.Setting, bool) {

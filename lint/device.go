@@ -41,7 +41,7 @@ func deviceRules() []Rule {
 						return
 					}
 					for _, f := range fieldsOf(d) {
-						if all := samples(f.text); len(all) > 0 && !slices.ContainsFunc(all, func(s string) bool { return len(strings.TrimSpace(s)) <= f.bytes }) {
+						if all := r.samples(f.text); len(all) > 0 && !slices.ContainsFunc(all, func(s string) bool { return len(strings.TrimSpace(s)) <= f.bytes }) {
 							r.report(d.Origin, fmt.Sprintf("%s %q is longer than the %d bytes that INQUIRY has for it: it never matches", f.name, f.text, f.bytes))
 						}
 					}
@@ -215,7 +215,7 @@ func deviceCase(r *run) {
 				if f.name != field {
 					continue
 				}
-				for _, s := range samples(f.text) {
+				for _, s := range r.samples(f.text) {
 					s = strings.TrimSpace(s)
 					hit = hit || strings.Contains(s, text)
 					if len(s) > 2 && s != text && strings.EqualFold(s, text) {
@@ -241,7 +241,7 @@ func deviceHitsOthers(r *run) {
 		}
 		var makers []string
 		for _, row := range r.builtin {
-			if s := samples(row.Vendor); len(s) > 0 && s[0] != d.Vendor && row.Vendor != d.Vendor && e.Match(s[0]) && r.hits(d.Product, first(samples(row.Product))) && !slices.Contains(makers, s[0]) {
+			if s := r.samples(row.Vendor); len(s) > 0 && s[0] != d.Vendor && row.Vendor != d.Vendor && e.Match(s[0]) && r.hits(d.Product, first(r.samples(row.Product))) && !slices.Contains(makers, s[0]) {
 				makers = append(makers, s[0])
 			}
 		}

@@ -84,7 +84,7 @@ func (r *run) needed(x policy.Rule, rules []policy.Rule) bool {
 		return false
 	}
 	pattern := strings.TrimPrefix(x.Pattern, "!")
-	texts := samples(pattern)
+	texts := r.samples(pattern)
 	switch x.Class {
 	case policy.ClassDevnode:
 		texts = append(texts, diskNames()...)
@@ -93,7 +93,7 @@ func (r *run) needed(x policy.Rule, rules []policy.Rule) bool {
 	case policy.ClassProtocol:
 		texts = slices.DeleteFunc(policy.Protocols(), func(t string) bool { return !r.ruleHits(x.Pattern, t) })
 	case policy.ClassDevice:
-		products := samples(strings.TrimPrefix(x.Product, "!"))
+		products := r.samples(strings.TrimPrefix(x.Product, "!"))
 		if len(texts) == 0 || len(products) == 0 || slices.Contains(texts, "") || slices.Contains(products, "") {
 			return true
 		}

@@ -155,8 +155,8 @@ func groupWithoutPrio(r *run) {
 		}
 		prio, explicit := s.written("prio")
 		switch {
-		case explicit && prio.Value == "const":
-			r.report(group.Origin, "group_by_prio with prio const: all paths have one priority and form one group", here(prio))
+		case explicit && prio.Value == "const" && s.sameLayer(group, prio):
+			r.report(group.Origin, "group_by_prio with prio const: all paths have one priority and form one group, where detect_prio finds nothing better", here(prio))
 		case !s.detects("detect_prio"):
 			r.report(group.Origin, "group_by_prio without a prio, and detect_prio is no: all paths form one group")
 		}

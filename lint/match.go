@@ -59,14 +59,14 @@ func (r *run) matchesAny(pattern string) bool {
 // own examples it hits.
 func (r *run) rowsOf(d policy.Device) []policy.Device {
 	var same, wider, narrower []policy.Device
-	vendors, products := samples(d.Vendor), samples(d.Product)
+	vendors, products := r.samples(d.Vendor), r.samples(d.Product)
 	for i := len(r.builtin) - 1; i >= 0; i-- {
 		switch row := r.builtin[i]; {
 		case row.Vendor == d.Vendor && row.Product == d.Product:
 			same = append(same, row)
 		case r.anyPair(row, vendors, products):
 			wider = append(wider, row)
-		case r.anyPair(d, samples(row.Vendor), samples(row.Product)):
+		case r.anyPair(d, r.samples(row.Vendor), r.samples(row.Product)):
 			narrower = append(narrower, row)
 		}
 	}
@@ -94,15 +94,16 @@ const maxSamples = 16
 
 // samples gives texts that an expression matches, one for each alternative; none
 // where it says too little: `.*` stands for anything.
-func samples(pattern string) []string {
-	if pattern == "" || len(pattern) > 200 {
-		return nil
+func (r *run) samples(pattern string) []string {
+	out, ok := r.examples[pattern]
+	if ok || pattern == "" || len(pattern) > 200 {
+		return out
 	}
-	tree, err := syntax.Parse(pattern, syntax.POSIX)
-	if err != nil {
-		return nil
+	if tree, err := syntax.Parse(pattern, syntax.POSIX); err == nil {
+		out = texts(tree)
 	}
-	return texts(tree)
+	r.examples[pattern] = out
+	return out
 }
 
 func texts(t *syntax.Regexp) []string {

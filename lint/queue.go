@@ -183,17 +183,22 @@ func retryShort(r *run) {
 		if !ok || at.Origin.File == "" {
 			continue
 		}
-		fast, told := s.get("fast_io_fail_tmo")
-		limit := s.number("fast_io_fail_tmo", 5)
-		if seconds >= limit {
-			continue
-		}
 		least, _ := s.poll()
-		text := fmt.Sprintf("no_path_retry %s with checks every %d s waits %d s; the transport alone takes up to fast_io_fail_tmo, %d s", at.Value, least, seconds, limit)
-		if told {
-			r.report(at.Origin, text, here(fast))
+		short := func(limit int, what string, related ...Related) {
+			if seconds < limit {
+				r.report(at.Origin, fmt.Sprintf("no_path_retry %s with checks every %d s waits %d s; the transport alone takes up to %s, %d s", at.Value, least, seconds, what, limit), related...)
+			}
+		}
+		if fast, told := s.get("fast_io_fail_tmo"); told {
+			short(s.number("fast_io_fail_tmo", 5), "fast_io_fail_tmo", here(fast))
 		} else {
-			r.report(at.Origin, text)
+			short(5, "fast_io_fail_tmo")
+		}
+		for _, p := range r.config.Protocols {
+			if fast, ok := p.Layer.Lookup("fast_io_fail_tmo"); ok && s.kind != scopePresent {
+				limit, _ := strconv.Atoi(fast.Value)
+				short(limit, "fast_io_fail_tmo of "+p.Type, here(fast))
+			}
 		}
 	}
 }

@@ -11,17 +11,18 @@ import (
 
 // run is one check of one configuration.
 type run struct {
-	in      Input
-	config  *policy.Config
-	rule    Rule // the one that is running
-	found   []Finding
-	told    map[place]bool
-	exprs   map[string]*ere.Expr // nil: it does not compile
-	plain   map[string]plain
-	scopes  []scope
-	bearers map[string][]Device           // by each of their ids
-	entries map[string][]policy.Multipath // by wwid
-	builtin []policy.Device
+	in       Input
+	config   *policy.Config
+	rule     Rule // the one that is running
+	found    []Finding
+	told     map[place]bool
+	exprs    map[string]*ere.Expr // nil: it does not compile
+	plain    map[string]plain
+	examples map[string][]string // texts that an expression matches
+	scopes   []scope
+	bearers  map[string][]Device           // by each of their ids
+	entries  map[string][]policy.Multipath // by wwid
+	builtin  []policy.Device
 }
 
 type place struct {
@@ -52,7 +53,7 @@ const (
 )
 
 func newRun(in Input) *run {
-	r := &run{in: in, config: &in.Config, told: map[place]bool{}, exprs: map[string]*ere.Expr{}, plain: map[string]plain{}, bearers: map[string][]Device{}, entries: map[string][]policy.Multipath{}, builtin: policy.BuiltinDevices()}
+	r := &run{in: in, config: &in.Config, told: map[place]bool{}, exprs: map[string]*ere.Expr{}, plain: map[string]plain{}, examples: map[string][]string{}, bearers: map[string][]Device{}, entries: map[string][]policy.Multipath{}, builtin: policy.BuiltinDevices()}
 	c := r.config
 	for _, d := range r.devices() {
 		for _, id := range d.ids() {
@@ -118,16 +119,22 @@ func (r *run) multipathScope(m policy.Multipath) (scope, bool) {
 }
 
 func (r *run) presentScopes() {
-	type model struct{ vendor, product, revision string }
+	type model struct{ vendor, product, revision, protocol string }
 	at := map[model]int{}
 	for _, d := range r.devices() {
-		key := model{d.Identity.Vendor, d.Identity.Model, d.Identity.Rev}
+		key := model{d.Identity.Vendor, d.Identity.Model, d.Identity.Rev, d.Facts.Protocol}
 		if i, ok := at[key]; ok {
 			r.scopes[i].tpgs = r.scopes[i].tpgs || d.Identity.TPGS != 0
 			continue
 		}
 		at[key] = len(r.scopes)
-		s := scope{kind: scopePresent, name: d.Identity.Vendor + "," + d.Identity.Model, layers: []policy.Layer{r.config.Overrides}, tpgs: d.Identity.TPGS != 0}
+		s := scope{kind: scopePresent, name: d.Identity.Vendor + "," + d.Identity.Model, tpgs: d.Identity.TPGS != 0}
+		for _, p := range r.config.Protocols {
+			if p.Type == d.Facts.Protocol {
+				s.layers = append(s.layers, p.Layer)
+			}
+		}
+		s.layers = append(s.layers, r.config.Overrides)
 		s.rows = r.entriesOf(d)
 		for _, row := range s.rows {
 			s.layers = append(s.layers, row.Layer)

@@ -37,6 +37,12 @@ func wwidRules() []Rule {
 						r.reportFix(o, fmt.Sprintf("wwid %s has capital letters and matches no LUN", id), "Write "+low+".")
 					}
 				})
+				r.eachRule(func(rule policy.Rule, _ bool) {
+					id := strings.TrimSuffix(strings.TrimPrefix(rule.Pattern, "^"), "$")
+					if low := strings.ToLower(id); rule.Class == policy.ClassWWID && low != id && looksLikeWWID(id) {
+						r.reportFix(rule.Origin, fmt.Sprintf("wwid %q has capital letters and hits no LUN", rule.Pattern), "Write "+low+".")
+					}
+				})
 			},
 		},
 		{
