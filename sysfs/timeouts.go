@@ -19,7 +19,7 @@ type Timeouts struct {
 
 	Command    Knob // block/sda/device/timeout: seconds for one command (drivers/scsi/scsi_sysfs.c)
 	EHTimeout  Knob // block/sda/device/eh_timeout: seconds for one step of the error handler
-	Retries    Knob // scsi_disk max_retries, from Linux 5.18 on; -1: no limit (drivers/scsi/sd.c)
+	Retries    Knob // scsi_disk max_retries, which older kernels do not have; -1: no limit (drivers/scsi/sd.c)
 	EHDeadline Knob // scsi_host eh_deadline: seconds for the error handler, or off (drivers/scsi/hosts.c)
 
 	FastIOFail Knob // fc_remote_ports: seconds, or off (drivers/scsi/scsi_transport_fc.c)

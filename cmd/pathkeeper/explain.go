@@ -4,10 +4,10 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
 
-	"pathkeeper/configs"
 	"pathkeeper/mpath"
 	"pathkeeper/policy"
 	"pathkeeper/show"
@@ -42,7 +42,7 @@ func explain(ctx context.Context, at places, name string, chosen, asJSON bool, s
 	if err != nil {
 		return err
 	}
-	cfg, messages, err := at.on.config(at)
+	cfg, _, err := at.on.config(at)
 	switch {
 	case err == nil && chosen:
 		if err := refused(cfg); err != nil {
@@ -51,8 +51,8 @@ func explain(ctx context.Context, at places, name string, chosen, asJSON bool, s
 		basis.Config = cfg
 	case chosen:
 		return err
-	default:
-		tellDrift(snap, basis, name, cfg, messages, err, talk)
+	case readBy(basis.Config, at):
+		tellDrift(snap, basis, name, cfg, err, talk)
 	}
 	e, ok := why.Explain(snap, basis, name)
 	if !ok {
@@ -72,9 +72,20 @@ func refused(cfg policy.Config) error {
 	return err
 }
 
+// readBy says whether a configuration was read from these places: a daemon may have
+// been given others.
+func readBy(cfg policy.Config, at places) bool {
+	for _, name := range cfg.Files {
+		if name != at.configFile && filepath.Dir(name) != filepath.Clean(at.configDir) {
+			return false
+		}
+	}
+	return true
+}
+
 // tellDrift says where the files of the host, as they are now, would give another
 // answer than the configuration that the daemon has read.
-func tellDrift(snap mpath.Snapshot, basis mpath.Basis, name string, cfg policy.Config, _ []configs.Message, err error, talk func(string)) {
+func tellDrift(snap mpath.Snapshot, basis mpath.Basis, name string, cfg policy.Config, err error, talk func(string)) {
 	if err == nil {
 		err = refused(cfg)
 	}
