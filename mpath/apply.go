@@ -324,9 +324,10 @@ func (d differences) configured() string {
 	return strings.Join(out, "; ")
 }
 
-// another says in what a table is not the planned one, "" it is.
+// another says in what a table is not the planned one, "" it is, or that was loaded:
+// what comes then is no part of the plan.
 func (p *part) another(t table.Table) string {
-	if !p.exact || !p.plan.Has(PlanReload) {
+	if !p.exact || !p.plan.Has(PlanReload) || p.loadedAt != 0 {
 		return ""
 	}
 	want, err := table.Parse(p.plan.After)

@@ -38,6 +38,9 @@ type bench struct {
 	seq     uint64
 	broken  []Broken
 	planned Apply
+
+	bugs     []Bug // panics that the core survived
+	answered int   // applies
 }
 
 type answer struct {
@@ -88,6 +91,12 @@ func (b *bench) step(ev Event) {
 	b.wake = wake
 	b.broken = append(b.broken, b.mc.CheckActions(acts)...)
 	for _, a := range acts {
+		switch a := a.(type) {
+		case Bug:
+			b.bugs = append(b.bugs, a)
+		case Applied:
+			b.answered++
+		}
 		words := actionWords(a)
 		if words != "" {
 			b.say("%s", words)

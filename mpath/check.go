@@ -127,6 +127,7 @@ func (mc *Machine) judge(p *path, e CheckDone) {
 	changed := mc.setState(p, st, msg)
 	if !p.up() && !e.Identified {
 		p.failedAt = mc.now // whatever was known of its identity is old now
+		mc.lostOtherwise(p)
 	}
 	was := p.interval
 	mc.regular(p, changed)

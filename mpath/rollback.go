@@ -44,6 +44,16 @@ func (mc *Machine) planRollback(m *mmap, ps []*path) bool {
 	return true
 }
 
+// lostOtherwise notes that a path does not answer: whatever its map's new table is,
+// the path was lost by something else, also if it comes back soon.
+func (mc *Machine) lostOtherwise(p *path) {
+	m := mc.mapOf(p.wwid)
+	if m == nil || !slices.Contains(m.part.kept, p.id) {
+		return
+	}
+	m.part.kept = slices.DeleteFunc(slices.Clone(m.part.kept), func(id PathID) bool { return id == p.id })
+}
+
 // lostSince finds a path that worked in the former table, does not in the new one,
 // and answers all the same as who it is.
 func (mc *Machine) lostSince(p *part) *path {
