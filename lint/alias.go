@@ -28,12 +28,12 @@ func aliasRules() []Rule {
 		},
 		{
 			ID: "alias-like-friendly", Severity: Warning, Summary: "an alias of the form that user_friendly_names gives away",
-			Why: "mpathb may be given to the next LUN that is found, from the bindings file. Then two LUNs want the name; who comes second gets another one, and the mount in fstab opens whatever has it.",
+			Why: "mpathb is also what the next LUN is called that is found. On a node whose file lacks this entry another LUN gets the name, and the mount in fstab opens that one.",
 			Fix: "Use another word, or set alias_prefix to something else.", check: aliasLikeFriendly,
 		},
 		{
 			ID: "alias-in-bindings", Severity: Error, Summary: "an alias that the bindings file gives to another LUN", Machine: true,
-			Why: "That LUN has the name now. After a reload or a boot either of the two may get it: the data base opens the other one's disk.",
+			Why: "That LUN has had the name until now. An alias of the configuration outranks the bindings file: from the next start on this LUN has it, and what opens its disk by that name opens another one's data.",
 			Fix: "Choose another alias, or remove the line of the bindings file after its map is gone.", check: func(r *run) {
 				holder := map[string]string{}
 				for _, b := range r.in.Machine.Bindings {
@@ -216,6 +216,18 @@ func (r *run) friendly() (yes bool) {
 // sameLUN says whether two ids are known to be those of one LUN.
 func (r *run) sameLUN(a, b string) bool {
 	return slices.ContainsFunc(r.bearers[a], func(d Device) bool { return slices.Contains(d.ids(), b) })
+}
+
+// oneLUN says whether the entries with an alias are, by all that is known of the
+// machine, for one LUN by several of its ids.
+func (r *run) oneLUN(alias string) bool {
+	var ids []string
+	for _, m := range r.config.Multipaths {
+		if s, ok := m.Layer.Lookup("alias"); ok && s.Value == alias {
+			ids = append(ids, m.WWID)
+		}
+	}
+	return len(ids) > 1 && !slices.ContainsFunc(ids[1:], func(id string) bool { return !r.sameLUN(ids[0], id) })
 }
 
 func aliasIsWWID(r *run) {

@@ -86,11 +86,11 @@ func daemonRules() []Rule {
 			},
 		},
 		{
-			ID: "reservation-key-for-all", Severity: Warning, Summary: "one reservation key for every map",
-			Why: "In defaults the key is also that of disks which no cluster uses. A path that comes back is registered there too, and a preempt hits more than was meant.",
-			Fix: "`reservation_key file`, and let mpathpersist keep a key for each LUN; or put it into the multipath entries.", check: func(r *run) {
+			ID: "reservation-key-for-all", Severity: Hint, Summary: "the node's reservation key stands in a file that is easily copied",
+			Why: "The key must differ from node to node, and multipath.conf is usually the same on all. Copied with its key both nodes register as one: a fence then throws out nobody, or both.",
+			Fix: "Put the line into a drop-in that only this node has, or use `reservation_key file`.", check: func(r *run) {
 				if s, ok := r.config.Defaults.Lookup("reservation_key"); ok && s.Value != "file" {
-					r.report(s.Origin, "reservation_key "+s.Value+" in defaults: every map has it")
+					r.report(s.Origin, "reservation_key "+s.Value+" in defaults: it must be another one on each node")
 				}
 			},
 		},

@@ -62,8 +62,8 @@ func groupRules() []Rule {
 		},
 		{
 			ID: "failover-policy-for-all", Severity: Hint, Summary: "path_grouping_policy failover as the general rule",
-			Why: "One path carries everything and the others idle. For arrays that the hardware table knows their own entry counts; for the others half of the bandwidth that was paid for is unused.",
-			Fix: "Leave the line out (it is the default) or choose by array in a device entry.", check: func(r *run) {
+			Why: "In overrides it outranks the array's own entry: one path carries everything and the others idle, except where detect_pgpolicy finds target port groups. Half of the bandwidth that was paid for is unused.",
+			Fix: "Leave the line out: what no entry says is failover anyway.", check: func(r *run) {
 				if s, ok := r.config.Overrides.Lookup("path_grouping_policy"); ok && s.Value == "failover" {
 					r.report(s.Origin, "path_grouping_policy failover in overrides: every array is used one path at a time")
 				}

@@ -147,6 +147,9 @@ func (r *run) message(m configs.Message, rules []Rule) {
 	default:
 		f.Severity = Hint
 	}
+	if m.Kind == configs.AliasTwice && r.oneLUN(m.Word) {
+		return // lun-twice says what there is to say
+	}
 	if m.Suggest != "" {
 		f.Text += " (did you mean " + m.Suggest + "?)"
 	}

@@ -66,12 +66,20 @@ func prioRules() []Rule {
 			ID: "prio-args-elsewhere", Severity: Warning, Summary: "prio_args without a prio in the same section",
 			Why: "prio and its arguments are taken from one section together. Arguments alone never count.",
 			Fix: "Write prio beside prio_args.", check: func(r *run) {
-				r.eachLayer(func(l policy.Layer) {
+				alone := func(l policy.Layer) {
 					args, ok := l.Lookup("prio_args")
 					if _, found := l.Lookup("prio"); ok && !found && args.Value != "" {
 						r.report(args.Origin, fmt.Sprintf("prio_args %q without a prio in the same section does not count", args.Value))
 					}
-				})
+				}
+				alone(r.config.Defaults)
+				alone(r.config.Overrides)
+				for _, s := range r.scopes {
+					// In the hardware table prio may come from the entry below.
+					if _, below := layered(s.rows, "prio"); !below {
+						alone(s.own)
+					}
+				}
 			},
 		},
 		{
@@ -84,7 +92,7 @@ func prioRules() []Rule {
 					}
 					known := slices.Contains(wordsOf(s.Keyword), s.Value)
 					if here := policy.Supports(s.Keyword, s.Value); known && !here {
-						r.report(s.Origin, fmt.Sprintf("%s %s is not built in: %s is used instead", s.Keyword, s.Value, map[string]string{"prio": "const", "path_checker": "tur"}[s.Keyword]))
+						r.report(s.Origin, fmt.Sprintf("%s %s is not built in: %s is used instead", s.Keyword, s.Value, map[string]string{"prio": "const (alua where the device reports target port groups)", "path_checker": "tur"}[s.Keyword]))
 					}
 				})
 			},
@@ -106,12 +114,13 @@ func prioRules() []Rule {
 			},
 		},
 		{
-			ID: "checker-none", Severity: Warning, Summary: "path_checker none: nobody notices a dead path, or that it is back",
-			Why: "A path that fails is taken out by the kernel at the first error, and nothing ever brings it in again. After the second cable all paths are gone although both work.",
+			ID: "checker-none", Severity: Warning, Summary: "path_checker none: nobody asks the path",
+			Why: "A path counts as good as long as the kernel shows its device. One that fails its I/O is taken out by the kernel and put back at the next check, and the next request " +
+				"fails on it again: every round is a pause for the application, and the log says that all is well.",
 			Fix: "Use tur. none is for NVMe alone.", check: func(r *run) {
 				r.eachWritten(func(s policy.Setting) {
 					if s.Keyword == "path_checker" && s.Value == "none" && !r.inNVMe(s) {
-						r.report(s.Origin, "path_checker none: a path that failed once is never used again")
+						r.report(s.Origin, "path_checker none: a path that fails is put back unasked, and fails again")
 					}
 				})
 			},

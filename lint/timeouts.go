@@ -17,7 +17,7 @@ func timeoutRules() []Rule {
 		},
 		{
 			ID: "fast-io-fail-off", Severity: Warning, Summary: "fast_io_fail_tmo off: a lost port is felt until dev_loss_tmo",
-			Why: "I/O on a port that is gone waits in the kernel until the port is given up. The other paths are healthy and unused meanwhile: the failover that was paid for takes a minute or more.",
+			Why: "I/O on a port that is gone waits in the kernel until the port is given up. The other paths are healthy and unused meanwhile: the failover that was paid for takes as long as that.",
 			Fix: "Leave fast_io_fail_tmo at its default of 5 seconds.", check: func(r *run) {
 				r.eachWritten(func(s policy.Setting) {
 					if s.Keyword == "fast_io_fail_tmo" && (s.Value == "off" || s.Value == "0") {

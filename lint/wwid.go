@@ -25,7 +25,7 @@ func wwidRules() []Rule {
 		},
 		{
 			ID: "wwid-form", Severity: Error, Summary: "a wwid in the form of another tool",
-			Why: "naa.6..., 0x6..., wwn-0x..., scsi-3..., eui... and paths below /dev are how other programs write it. They are compared byte for byte and never match.",
+			Why: "naa.6..., 0x6..., wwn-0x..., scsi-3... and paths below /dev are how other programs write it. They are compared byte for byte and never match.",
 			Fix: "Write it as /etc/multipath/wwids has it: the digit of its kind and lower-case hexadecimal digits.", check: wwidForm,
 		},
 		{
