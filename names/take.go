@@ -194,7 +194,7 @@ func (t Taking) YAML(from string) string {
 			}
 		}
 	}
-	section("multipaths", t.Maps, [4]string{"alias", "uid", "gid", "mode"})
+	section("multipaths", t.Maps, [4]string{"alias", "owner", "group", "mode"})
 	section("names", t.Disks, [4]string{"name", "owner", "group", "mode"})
 	return b.String()
 }

@@ -8,7 +8,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"pathkeeper/rules/handmade"
-	"pathkeeper/rules/udevrule"
 	"pathkeeper/show"
 )
 
@@ -24,18 +23,18 @@ guessed, and no file is changed. Exit 1 if a rule gave no entry.`,
 		RunE: func(_ *cobra.Command, args []string) error {
 			var files []handmade.File
 			for _, name := range args {
-				data, err := readRegular(name, udevrule.MaxFileBytes)
+				data, err := n.on.readFile(name)
 				if err != nil {
 					return err
 				}
 				files = append(files, handmade.File{Path: name, Data: data})
 			}
 			r := handmade.Translate(files, n.mapsNamed())
-			for _, note := range r.Notes {
-				fmt.Fprintln(std.err, show.Safe(note.String()))
-			}
 			if _, err := io.WriteString(std.out, r.YAML()); err != nil {
 				return err
+			}
+			for _, note := range r.Notes {
+				fmt.Fprintln(std.err, show.Safe(note.String()))
 			}
 			if r.Refused() {
 				return fmt.Errorf("not all rules could be translated: keep those in a rules file, take the others out of it")
@@ -91,17 +90,4 @@ func readBounded(name string, most int64) ([]byte, error) {
 		err = fmt.Errorf("%s is larger than %d bytes", name, most)
 	}
 	return data, err
-}
-
-// readRegular reads a file of a user, at most so many bytes; it never waits, as it
-// would for a FIFO's writer.
-func readRegular(name string, most int64) ([]byte, error) {
-	info, err := os.Stat(name)
-	if err != nil {
-		return nil, err
-	}
-	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s is not a regular file", name)
-	}
-	return readBounded(name, most)
 }

@@ -31,8 +31,8 @@ func (r Result) YAML() string {
 			fmt.Fprintf(&b, "; %s", strings.Trim(quote(m.From), `"`))
 		}
 		fmt.Fprintf(&b, "\n  - wwid: %s\n", quote(m.WWID))
-		field(&b, "uid", m.Owner)
-		field(&b, "gid", m.Group)
+		field(&b, "owner", m.Owner)
+		field(&b, "group", m.Group)
 		mode(&b, m.Mode)
 	}
 	return b.String()
