@@ -195,11 +195,10 @@ func checkConfig(at *places, name string, cfg policy.Config, messages []configs.
 }
 
 func unreadable(name string, err error) lint.Finding {
-	f := lint.Finding{ID: string(configs.UnreadableFile), Severity: lint.Error, Origin: policy.Origin{File: name}, Text: err.Error()}
-	if rule, ok := lint.Lookup(f.ID); ok {
-		f.Fix = rule.Fix
+	return lint.Finding{
+		ID: string(configs.UnreadableFile), Severity: lint.Error, Origin: policy.Origin{File: name}, Text: err.Error(),
+		Fix: "Name a regular file that can be read.",
 	}
-	return f
 }
 
 // present looks at the machine, and says in words how much of it was seen.
