@@ -37,28 +37,33 @@ type Bindings struct {
 func ParseBindings(data []byte) (Bindings, []Problem) {
 	b := Bindings{doc: readDocument(data)}
 	var problems []Problem
-	seen := map[string]string{}
+	// The udev hook reads the file for every event of a disk: no allocation for a
+	// line that is as it should be.
+	b.lines, b.at = make([]Binding, 0, len(b.doc)), make([]int, 0, len(b.doc))
+	seen := make(map[string]int, len(b.doc)) // name: index into lines
 	for i, line := range b.doc {
-		w := words(line)
+		alias, rest := cutWord(line)
+		wwid, rest := cutWord(rest)
+		extra, _ := cutWord(rest)
 		say := func(text string) { problems = append(problems, Problem{Line: i + 1, Text: text}) }
 		switch {
-		case len(w) == 0:
+		case alias == "":
 			continue
-		case len(w) == 1:
-			say("name " + w[0] + " without a WWID, does not count")
+		case wwid == "":
+			say("name " + alias + " without a WWID, does not count")
 			continue
-		case len(w[1]) > maxWWIDBytes:
-			say(fmt.Sprintf("WWID of %d bytes, does not count (at most %d)", len(w[1]), maxWWIDBytes))
+		case len(wwid) > maxWWIDBytes:
+			say(fmt.Sprintf("WWID of %d bytes, does not count (at most %d)", len(wwid), maxWWIDBytes))
 			continue
-		case len(w) > 2:
-			say("words after the WWID are not looked at: " + w[2])
+		case extra != "":
+			say("words after the WWID are not looked at: " + extra)
 		}
-		if holder, twice := seen[w[0]]; twice && holder != w[1] {
-			say("name " + w[0] + " stands above for " + holder + ", this line does not count")
-		} else {
-			seen[w[0]] = w[1]
+		if first, twice := seen[alias]; !twice {
+			seen[alias] = len(b.lines)
+		} else if holder := b.lines[first].WWID; holder != wwid {
+			say("name " + alias + " stands above for " + holder + ", this line does not count")
 		}
-		b.lines = append(b.lines, Binding{Alias: w[0], WWID: w[1]})
+		b.lines = append(b.lines, Binding{Alias: alias, WWID: wwid})
 		b.at = append(b.at, i)
 	}
 	return b, problems

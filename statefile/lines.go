@@ -45,6 +45,24 @@ func words(line string) []string {
 	return strings.FieldsFunc(line, func(c rune) bool { return c == ' ' || c == '\t' || c == '\r' })
 }
 
+// cutWord gives a line's first word, as words does, and what follows it.
+func cutWord(line string) (word, rest string) {
+	from := 0
+	for from < len(line) && isBlank(line[from]) {
+		from++
+	}
+	to := from
+	for to < len(line) && !isBlank(line[to]) && line[to] != '#' {
+		to++
+	}
+	if to < len(line) && line[to] == '#' {
+		return line[from:to], ""
+	}
+	return line[from:to], line[to:]
+}
+
+func isBlank(c byte) bool { return c == ' ' || c == '\t' || c == '\r' }
+
 // plain reports whether a value can stand as one word of multipath-tools' files.
 func plain(s string) bool {
 	return s != "" && !strings.ContainsAny(s, " \t\r\n#\x00")

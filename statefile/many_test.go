@@ -93,3 +93,16 @@ func TestAddAll(t *testing.T) {
 		t.Errorf("%q, %v", same.Bytes(), err)
 	}
 }
+
+// A line is cut into words as any other of these files.
+func TestCutWord(t *testing.T) {
+	for _, line := range []string{"", " ", "#", "a", " a b\tc d", "a#b c", "a #b", "\ra\r", "a  ", "\x00 \v b", "a\u00a0b c"} {
+		var got []string
+		for word, rest := cutWord(line); word != ""; word, rest = cutWord(rest) {
+			got = append(got, word)
+		}
+		if want := words(line); strings.Join(want, "|") != strings.Join(got, "|") {
+			t.Errorf("%q: %q, want %q", line, got, want)
+		}
+	}
+}

@@ -227,7 +227,9 @@ func readState(h hookHost) stateFiles {
 	}
 	var s stateFiles
 	bindings, _ := statefile.ParseBindings(read(files.Bindings))
-	for _, b := range bindings.Lines() {
+	lines := bindings.Lines()
+	s.policy.Bindings = make(policy.Bindings, 0, len(lines))
+	for _, b := range lines {
 		s.policy.Bindings = append(s.policy.Bindings, policy.Binding{Alias: b.Alias, WWID: b.WWID})
 	}
 	old, _ := statefile.ParseOldIDs(read(files.OldIDs))

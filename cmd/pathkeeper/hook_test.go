@@ -18,12 +18,12 @@ const testWWID = "3600a0980000000000000000000000001"
 
 // fakeHost is a host with disks sda and sdb of one LUN, and its own /etc.
 type fakeHost struct {
-	t   *testing.T
+	t   testing.TB
 	dir string
 	host
 }
 
-func newFakeHost(t *testing.T) *fakeHost {
+func newFakeHost(t testing.TB) *fakeHost {
 	dir := t.TempDir()
 	at := func(name string) string { return filepath.Join(dir, name) }
 	h := &fakeHost{t: t, dir: dir, host: host{
