@@ -1,6 +1,7 @@
 package configs
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -22,25 +23,70 @@ const (
 
 // Paths says where the configuration is.
 type Paths struct {
-	Main      string // a missing one counts as empty
-	Dir       string // drop-ins, *.conf in the order of their names; a missing one counts as empty
+	Main      string // a missing one counts as empty; one of the native form, by its name, must be there
+	Dir       string // drop-ins of the main file's form, *.conf or *.yaml, in the order of their names; a missing one counts as empty
+	Native    string // the native form, read instead of Main if it is there; "" none
+	NativeDir string // its drop-ins
 	NVMeParam string // the kernel's parameter that switches NVMe's own multipath on
 }
 
 // SystemPaths gives the places of a running system.
 func SystemPaths() Paths {
-	return Paths{Main: "/etc/multipath.conf", Dir: "/etc/multipath/conf.d", NVMeParam: "/sys/module/nvme_core/parameters/multipath"}
+	return Paths{
+		Main: "/etc/multipath.conf", Dir: "/etc/multipath/conf.d", NVMeParam: "/sys/module/nvme_core/parameters/multipath",
+		Native: "/etc/pathkeeper/pathkeeper.yaml", NativeDir: "/etc/pathkeeper/conf.d",
+	}
 }
 
-// Load reads the files from disk and parses them. Only the main file can fail: it
-// is there and unreadable, or has an error.
+// PathsAt gives the places for a command line: a main file of either form and a
+// directory of drop-ins. Where main is "" the system's own counts, where dir is ""
+// the one that belongs to the main file's form.
+func PathsAt(main, dir string) Paths {
+	p := SystemPaths()
+	switch {
+	case main == "" && dir != "":
+		p.Dir, p.NativeDir = dir, dir
+	case main == "":
+	case IsNative(main):
+		p.Main, p.Dir, p.Native = main, cmp.Or(dir, p.NativeDir), ""
+	default:
+		p.Main, p.Dir, p.Native = main, cmp.Or(dir, p.Dir), ""
+	}
+	return p
+}
+
+// PathsBelow gives the places in a directory: pathkeeper.yaml if it is there, else
+// multipath.conf, and conf.d.
+func PathsBelow(dir string) Paths {
+	drop := filepath.Join(dir, "conf.d")
+	return Paths{
+		Main: filepath.Join(dir, "multipath.conf"), Dir: drop, NVMeParam: SystemPaths().NVMeParam,
+		Native: filepath.Join(dir, "pathkeeper.yaml"), NativeDir: drop,
+	}
+}
+
+// InForce gives the main file that is read and the directory of its drop-ins.
+func (p Paths) InForce() (main, dir string) {
+	if p.Native != "" {
+		if _, err := os.Lstat(p.Native); !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ENOTDIR) {
+			return p.Native, p.NativeDir
+		}
+	}
+	return p.Main, p.Dir
+}
+
+// Load reads the files from disk and parses them. Of multipath.conf only the main
+// file can fail: it is there and unreadable, or has an error. Of the native form
+// every file can: it counts as a whole or not at all.
 func Load(p Paths) (policy.Config, []Message, error) {
+	main, dir := p.InForce()
+	native := IsNative(main)
 	var files []File
-	data, err := readFile(p.Main)
+	data, err := readFile(main)
 	switch {
 	case err == nil:
-		files = append(files, File{Path: p.Main, Data: data})
-	case !errors.Is(err, fs.ErrNotExist):
+		files = append(files, File{Path: main, Data: data})
+	case native || !errors.Is(err, fs.ErrNotExist):
 		return policy.Config{}, nil, fmt.Errorf("reading the configuration: %w", err)
 	}
 	var messages []Message
@@ -50,20 +96,26 @@ func Load(p Paths) (policy.Config, []Message, error) {
 		})
 	}
 	all := len(data)
-	entries, err := os.ReadDir(p.Dir) // sorted by name, byte by byte
+	entries, err := os.ReadDir(dir) // sorted by name, byte by byte
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		unreadable(p.Dir, err)
+		if native {
+			return policy.Config{}, nil, fmt.Errorf("reading the configuration: %w", err)
+		}
+		unreadable(dir, err)
 	}
 	for _, e := range entries {
-		if !strings.HasSuffix(e.Name(), ".conf") {
+		if native != IsNative(e.Name()) || !native && !strings.HasSuffix(e.Name(), ".conf") {
 			continue
 		}
-		path := filepath.Join(p.Dir, e.Name())
+		path := filepath.Join(dir, e.Name())
 		data, err := readFile(path)
 		if all += len(data); err == nil && all > maxAllBytes {
 			err = fmt.Errorf("with it all files are larger than %d bytes", maxAllBytes)
 		}
 		if err != nil {
+			if native {
+				return policy.Config{}, nil, fmt.Errorf("reading the configuration: %w", err)
+			}
 			unreadable(path, err)
 			continue
 		}

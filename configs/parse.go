@@ -21,15 +21,20 @@ type File struct {
 // a whole, with a warning; the returned error is of the main file, an *Error, and
 // the Config is then empty. Messages are in the order of the files.
 func Parse(files []File) (policy.Config, []Message, error) {
-	m := merger{told: map[string]bool{}, words: newVocabulary(), places: map[deviceKey]int{}, said: map[string]int{}}
+	m := merger{told: map[string]bool{}, words: newVocabulary(), profiles: map[string]policy.Setting{}, diskAt: map[string]int{}, places: map[deviceKey]int{}, said: map[string]int{}}
 	for _, d := range policy.BuiltinDevices() {
 		m.append(d)
 	}
 	for _, f := range files {
 		r := &reader{path: f.Path, words: m.words, told: m.told}
-		r.file(f.Data)
+		if IsNative(f.Path) {
+			r.words = newNativeVocabulary()
+			r.native(f.Data)
+		} else {
+			r.file(f.Data)
+		}
 		if bad := r.out.errors; len(bad) > 0 {
-			if !f.DropIn {
+			if !f.DropIn || IsNative(f.Path) {
 				WithSource(bad[:1], f.Path, f.Data)
 				return policy.Config{}, withSources(append(m.messages, r.messages...), files), &Error{Message: bad[0]}
 			}
@@ -86,6 +91,13 @@ type merger struct {
 	old        []policy.Setting
 	messages   []Message
 	said       map[string]int // messages of the merging by file
+
+	// Of the native form alone.
+	disks    []policy.Disk
+	diskAt   map[string]int // index of a disk by its WWID
+	ha       policy.Layer
+	profile  policy.Setting            // the one at top level
+	profiles map[string]policy.Setting // those of multipath entries, by WWID
 }
 
 type deviceKey struct{ vendor, product, revision string }
@@ -127,6 +139,7 @@ func (m *merger) file(path string, f fileConfig) {
 	for _, e := range f.devices {
 		m.device(path, e)
 	}
+	m.nativeFile(f)
 }
 
 // device adds an entry behind all others. One with the same three strings is
@@ -150,8 +163,10 @@ func (m *merger) device(path string, e *entry) {
 			d.ProductBlacklist = x.ProductBlacklist
 		}
 		d.Layer = m.reconcile(d)
+		d.Disabled = x.Disabled
 		m.dropped[i] = true
 	}
+	m.switchOff(&d, e)
 	m.append(d)
 }
 
@@ -229,8 +244,13 @@ func (m *merger) config() policy.Config {
 	byWWID := map[string]int{}
 	for _, e := range m.multipaths {
 		wwid, later := e.key("wwid"), e.layer.settings()
+		if e.profile.Value != "" {
+			m.profiles[wwid.Value] = e.profile
+		}
 		if i, ok := byWWID[wwid.Value]; ok {
-			m.warn(wwid.Origin, DuplicateMultipath, wwid.Value, "a multipath entry for %s stands already at %s; they are taken as one", wwid.Value, c.Multipaths[i].Origin)
+			if !IsNative(wwid.Origin.File) { // there only a later file's, which is what drop-ins are for
+				m.warn(wwid.Origin, DuplicateMultipath, wwid.Value, "a multipath entry for %s stands already at %s; they are taken as one", wwid.Value, c.Multipaths[i].Origin)
+			}
 			c.Multipaths[i] = policy.Multipath{WWID: wwid.Value, Layer: under(later, c.Multipaths[i].Layer), Origin: wwid.Origin}
 			continue
 		}
@@ -239,6 +259,7 @@ func (m *merger) config() policy.Config {
 	}
 	slices.SortStableFunc(c.Multipaths, func(a, b policy.Multipath) int { return cmp.Compare(a.WWID, b.WWID) })
 	m.aliases(c.Multipaths)
+	m.nativeConfig(&c)
 	return c
 }
 

@@ -19,6 +19,11 @@ type fileConfig struct {
 	multipaths []*entry
 	old        []policy.Setting
 	errors     []Message // the first
+
+	// Of the native form alone.
+	disks   []policy.Disk
+	ha      policy.Layer
+	profile policy.Setting
 }
 
 // entry is one block: device, multipath, protocol, device of a blacklist.
@@ -26,6 +31,10 @@ type entry struct {
 	layer  layer
 	origin policy.Origin // of the line that opens it
 	keys   policy.Layer  // what the entry is found by: each at most once
+
+	// Of the native form alone; without keyword: not said.
+	profile  policy.Setting // of a multipath
+	disabled policy.Setting // of a device
 }
 
 // key gives one of the keys; one that is not there has no keyword.

@@ -72,17 +72,21 @@ func wantsBrace(word string) bool {
 	return false
 }
 
-// vocabulary is the keywords by place and spelling.
-type vocabulary map[place]map[string]policy.Keyword
-
-func newVocabulary() vocabulary {
-	of := map[place]policy.Section{
+// sectionOf gives the section of policy for each place with keywords.
+func sectionOf() map[place]policy.Section {
+	return map[place]policy.Section{
 		inDefaults: policy.SectionDefaults, inOverrides: policy.SectionOverrides, inDevice: policy.SectionDevice,
 		inMultipath: policy.SectionMultipath, inProtocol: policy.SectionProtocol,
 		inBlacklist: policy.SectionBlacklist, inExceptions: policy.SectionBlacklist, inBlacklistDevice: policy.SectionBlacklistDevice,
 	}
+}
+
+// vocabulary is the keywords by place and spelling.
+type vocabulary map[place]map[string]policy.Keyword
+
+func newVocabulary() vocabulary {
 	v := vocabulary{}
-	for p, section := range of {
+	for p, section := range sectionOf() {
 		v[p] = map[string]policy.Keyword{}
 		for _, k := range policy.Keywords() {
 			if k.Sections&section == 0 || k.Native {

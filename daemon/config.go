@@ -28,9 +28,7 @@ type loaded struct {
 }
 
 func newConfigLoader(opt Options) *configLoader {
-	p := configs.SystemPaths()
-	p.Main, p.Dir = opt.ConfigFile, opt.ConfigDir
-	return &configLoader{paths: p}
+	return &configLoader{paths: configs.PathsAt(opt.ConfigFile, opt.ConfigDir)}
 }
 
 // load reads everything, or says with file, line and column what is wrong.
@@ -63,7 +61,7 @@ func (l loaded) said() []string {
 }
 
 // at is the loader of another place: a file instead of the main one, or a directory
-// with multipath.conf and conf.d. "" is this one.
+// with pathkeeper.yaml or multipath.conf, and conf.d. "" is this one.
 func (c *configLoader) at(place string) (*configLoader, error) {
 	if place == "" {
 		return c, nil
@@ -75,10 +73,16 @@ func (c *configLoader) at(place string) (*configLoader, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading the configuration: %w", err)
 	}
-	p := c.paths
-	if p.Main = place; st.IsDir() {
-		p.Main, p.Dir = filepath.Join(place, "multipath.conf"), filepath.Join(place, "conf.d")
+	if st.IsDir() {
+		return &configLoader{paths: configs.PathsBelow(place)}, nil
 	}
+	p := c.paths
+	if main, dir := p.InForce(); configs.IsNative(main) == configs.IsNative(place) {
+		p.Dir = dir // a file instead of the main one, with the same drop-ins
+	} else {
+		p.Dir = configs.PathsAt(place, "").Dir
+	}
+	p.Main, p.Native = place, ""
 	return &configLoader{paths: p}, nil
 }
 

@@ -30,8 +30,8 @@ import (
 // Options say where the daemon finds and puts things. The zero value of a field
 // is the place on a real host.
 type Options struct {
-	ConfigFile string // /etc/multipath.conf
-	ConfigDir  string // /etc/multipath/conf.d
+	ConfigFile string // of either form; "" the system's: configs.PathsAt
+	ConfigDir  string // drop-ins; "" those that belong to the file
 	RunDir     string // /run/pathkeeper
 	PidFile    string // /run/multipathd.pid
 	RecordDir  string // /var/lib/pathkeeper/records: copies of the recording
@@ -53,8 +53,6 @@ func (o Options) withDefaults() Options {
 			*s = v
 		}
 	}
-	def(&o.ConfigFile, "/etc/multipath.conf")
-	def(&o.ConfigDir, "/etc/multipath/conf.d")
 	def(&o.RunDir, "/run/pathkeeper")
 	def(&o.PidFile, "/run/multipathd.pid")
 	def(&o.RecordDir, record.CopiesDir)

@@ -79,10 +79,16 @@ func (w *World) observe(cfg policy.Config, ports engine.Ports, checks bool) *mpa
 // does.
 func (s *Session) loadConfig(place string) (policy.Config, []configs.Message, error) {
 	main, dir := "/etc/multipath.conf", "/etc/multipath/conf.d"
+	if _, native := find(s.w.Files.files, configs.SystemPaths().Native); native {
+		main, dir = configs.SystemPaths().Native, configs.SystemPaths().NativeDir
+	}
 	if _, file := find(s.w.Files.files, place); file {
 		main = place
 	} else if place != "" {
-		main, dir = place+"/multipath.conf", place+"/conf.d"
+		main, dir = place+"/pathkeeper.yaml", place+"/conf.d"
+		if _, native := find(s.w.Files.files, main); !native {
+			main = place + "/multipath.conf"
+		}
 		if _, ok := find(s.w.Files.files, main); !ok {
 			return policy.Config{}, nil, errors.New("reading the configuration: there is no file " + place + " and none " + main)
 		}
@@ -92,7 +98,7 @@ func (s *Session) loadConfig(place string) (policy.Config, []configs.Message, er
 		files = append(files, configs.File{Path: main, Data: []byte(text)})
 	}
 	for _, f := range s.w.Files.files { // sorted by path
-		if len(f.path) > len(dir)+6 && f.path[:len(dir)+1] == dir+"/" && f.path[len(f.path)-5:] == ".conf" {
+		if len(f.path) > len(dir)+6 && f.path[:len(dir)+1] == dir+"/" && (configs.IsNative(f.path) || f.path[len(f.path)-5:] == ".conf") && configs.IsNative(f.path) == configs.IsNative(main) {
 			files = append(files, configs.File{Path: f.path, Data: []byte(f.data), DropIn: true})
 		}
 	}

@@ -152,7 +152,8 @@ func counted(count map[lint.Severity]int) string {
 // checkSystem checks what the daemon would read.
 func checkSystem(at *places, machine *lint.Machine) checked {
 	cfg, messages, err := at.on.config(*at)
-	return checkConfig(at, at.configFile, cfg, messages, err, machine)
+	main, _ := configs.PathsAt(at.configFile, at.configDir).InForce()
+	return checkConfig(at, main, cfg, messages, err, machine)
 }
 
 // checkFile checks one file by itself.
@@ -179,8 +180,8 @@ func checkConfig(at *places, name string, cfg policy.Config, messages []configs.
 		return c
 	}
 	names := cfg.Files
-	if err != nil {
-		names = []string{name}
+	if told != nil {
+		names = []string{told.Message.Origin.File}
 	}
 	for _, n := range names {
 		if data, err := at.on.readFile(n); err == nil {

@@ -28,9 +28,7 @@ configuration of this host. With several, a later one is laid over an earlier on
 }
 
 func dumpHost(at *places, std streams) error {
-	p := configs.SystemPaths()
-	p.Main, p.Dir = at.configFile, at.configDir
-	c, messages, err := configs.Load(p)
+	c, messages, err := configs.Load(configs.PathsAt(at.configFile, at.configDir))
 	return dump(std, c, messages, err)
 }
 

@@ -53,9 +53,7 @@ func (thisMachine) basis(ctx context.Context, at places, talk func(string)) (mpa
 }
 
 func (thisMachine) config(at places) (policy.Config, []configs.Message, error) {
-	p := configs.SystemPaths()
-	p.Main, p.Dir = at.configFile, at.configDir
-	return configs.Load(p)
+	return configs.Load(configs.PathsAt(at.configFile, at.configDir))
 }
 
 func (thisMachine) reload(ctx context.Context, at places) (server.ReloadResult, error) {

@@ -92,7 +92,7 @@ func parseMultipath(args []string) (o multipathOptions, err error) {
 
 // hostPlaces are those of multipath, which has no flags for them.
 func hostPlaces() *places {
-	return &places{socket: server.SocketPath, configFile: "/etc/multipath.conf", configDir: "/etc/multipath/conf.d"}
+	return &places{socket: server.SocketPath}
 }
 
 // multipathMain answers `multipath -l`, `-ll` and `-t`. Exit 0 or 1, as there.

@@ -67,8 +67,8 @@ func bareRoot(m machine, std streams) (*cobra.Command, *places) {
 	})
 	f := root.PersistentFlags()
 	f.StringVar(&at.socket, "socket", server.SocketPath, "the daemon's API")
-	f.StringVar(&at.configFile, "config", "/etc/multipath.conf", "configuration file")
-	f.StringVar(&at.configDir, "config-dir", "/etc/multipath/conf.d", "directory of further configuration files")
+	f.StringVar(&at.configFile, "config", "", "configuration file, of YAML if its name ends so (default /etc/pathkeeper/pathkeeper.yaml, else /etc/multipath.conf)")
+	f.StringVar(&at.configDir, "config-dir", "", "directory of further configuration files (default /etc/pathkeeper/conf.d or /etc/multipath/conf.d)")
 	root.SetHelpCommand(&cobra.Command{Use: "no-help", Hidden: true})
 	return root, at
 }
