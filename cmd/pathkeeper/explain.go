@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"pathkeeper/configs"
 	"pathkeeper/mpath"
 	"pathkeeper/policy"
 	"pathkeeper/show"
@@ -75,8 +76,10 @@ func refused(cfg policy.Config) error {
 // readBy says whether a configuration was read from these places: a daemon may have
 // been given others.
 func readBy(cfg policy.Config, at places) bool {
+	p := configs.PathsAt(at.configFile, at.configDir)
 	for _, name := range cfg.Files {
-		if name != at.configFile && filepath.Dir(name) != filepath.Clean(at.configDir) {
+		dir := filepath.Dir(name)
+		if name != p.Main && name != p.Native && dir != filepath.Clean(p.Dir) && dir != filepath.Clean(p.NativeDir) {
 			return false
 		}
 	}
