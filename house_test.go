@@ -50,7 +50,7 @@ var allowed = map[string]struct {
 	"server":         {[]string{"show", "mpath", "configs"}, "answers with what show prints"},
 	"daemon":         {[]string{"engine", "server", "mpath", "policy", "configs", "scsi", "scsi/sgio", "dmmap", "dmmap/dmioctl", "dmmap/table", "sysfs", "uevent", "blockio", "statefile", "record"}, "the shell: the real ports around the core"},
 	"sim":            {[]string{"engine", "mpath", "policy", "configs", "pathcheck", "scsi", "dmmap", "dmmap/table", "sysfs", "uevent", "blockio", "statefile", "show", "scenario", "record"}, "the simulated kernel below engine, the story told with show, its runs recorded like the daemon's"},
-	"sim/storm":      {[]string{"sim", "mpath", "policy", "configs", "scsi", "pathcheck", "dmmap/table"}, "blows through sim's hosts and holds them against the laws"},
+	"sim/storm":      {[]string{"sim", "engine", "mpath", "policy", "configs", "scsi", "pathcheck", "dmmap/table"}, "blows through sim's hosts and holds them against the laws"},
 	"cmd/pathkeeper": {[]string{"*"}, "anything but lab"},
 	"lab":            {[]string{"*"}, "the lab may use everything; nothing uses the lab"},
 }

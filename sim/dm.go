@@ -153,17 +153,22 @@ func (p DM) Ioctl(cmd uint32, in []byte) ([]byte, uint32) {
 	return c.answer(), 0
 }
 
-// mishap is a call that goes wrong by chance (World.FailDM), without any effect
+// mishap is a call that goes wrong (World.FailDM, World.FailResumes), without any effect
 // but one: a resume that cannot swap the loaded table in throws it away and
 // leaves the map suspended (do_resume).
 func (w *World) mishap(nr uint32, c *ioctl) uint32 {
-	if w.FailDM == 0 || w.rand.IntN(1000) >= w.FailDM {
+	const resume = 6
+	fails := w.FailDM != 0 && w.rand.IntN(1000) < w.FailDM
+	if nr == resume && c.flags&fSuspend == 0 && w.FailResumes > 0 {
+		w.FailResumes--
+		fails = true
+	}
+	if !fails {
 		return 0
 	}
 	if m := w.dmFind(c); m != nil && m.busy() && m.draining != nil {
 		return 0 // it waits: what goes wrong, goes wrong at its end
 	}
-	const resume = 6
 	if m := w.dmFind(c); nr == resume && m != nil && !m.busy() {
 		switch {
 		case m.inactive != nil && c.flags&fSuspend == 0:

@@ -50,6 +50,8 @@ type World struct {
 
 	// FailDM is the chance out of 1000 that a device-mapper call fails.
 	FailDM int
+	// FailResumes is how many resumes fail from now on.
+	FailResumes int
 
 	took mpath.Span // what the call that runs costs
 

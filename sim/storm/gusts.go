@@ -7,8 +7,8 @@ import (
 
 // actions are the kinds of actions in whose middle a gust may blow.
 var actions = [...]string{
-	"Scan", "ListMaps", "Identify", "ReadMap", "StartCheck", "CreateMap", "LoadMap", "Message", "Message", "ResumeMap", "RemoveMap", "RenameMap",
-	"SaveNames", "SaveWWIDs", "SaveDeadlines", "Trigger", "SetOwner", "MarkFailed", "ForgetLoad", "LoadState",
+	"Scan", "ListMaps", "Identify", "ReadMap", "StartCheck", "CreateMap", "LoadMap", "Message", "ResumeMap", "RemoveMap", "RenameMap",
+	"SaveNames", "SaveWWIDs", "SaveDeadlines", "Trigger", "SetOwner", "MarkFailed", "ForgetLoad",
 }
 
 // kind is one sort of gust.

@@ -60,8 +60,11 @@ func newPlan(r *rand.Rand) *plan {
 // build makes the host and its two configurations.
 func (s *Storm) build(r *rand.Rand) {
 	left := hostSize(r)
-	if s.Paths > 0 {
+	switch {
+	case s.Paths > 0:
 		left = s.Paths
+	case s.dense:
+		left = min(left, 2+r.IntN(10))
 	}
 	big := left > 300
 	for left > 0 {
@@ -118,7 +121,7 @@ func entriesOf(plans []*plan, wwid func(i int) string) string {
 		fmt.Fprintf(&b, " multipath {\n  wwid %s\n  path_grouping_policy %s\n  failback %s\n  no_path_retry %s\n  flush_on_last_del %s\n  prio alua\n",
 			wwid(i), p.grouping, p.failback, p.retryWord(), p.flush)
 		if p.alias != "" {
-			fmt.Fprintf(&b, "  alias %s\n", p.alias)
+			fmt.Fprintf(&b, "  alias %s\n  uid 54\n  gid 7\n  mode 0640\n", p.alias)
 		}
 		b.WriteString(" }\n")
 	}

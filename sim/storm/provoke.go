@@ -2,7 +2,9 @@ package storm
 
 import (
 	"fmt"
+	"path"
 
+	"pathkeeper/engine"
 	"pathkeeper/mpath"
 	"pathkeeper/sim"
 )
@@ -14,8 +16,13 @@ const maxNewLUNs = 8
 // waits for one would mostly wait in vain.
 func (s *Storm) provoke(action string, g Gust) {
 	switch action {
-	case "CreateMap", "SaveNames", "SaveWWIDs", "Trigger", "SetOwner":
+	case "CreateMap", "SaveNames", "SaveWWIDs", "Trigger":
 		s.newLUN()
+	case "SetOwner":
+		for _, m := range s.w.Devices() {
+			m.Node.Mode = 0o600 ^ (g.Y & 0o7)
+			m.Announce()
+		}
 	case "MarkFailed":
 		s.w.FailDM = 900
 		s.newLUN()
@@ -33,15 +40,11 @@ func (s *Storm) provoke(action string, g Gust) {
 	case "RenameMap":
 		s.reload(g)
 	case "ResumeMap":
+		s.breakLoad(g)
+	case "ForgetLoad":
 		s.killInLoad(g)
-	case "ForgetLoad", "LoadState":
-		if !s.away {
-			s.tell("kill -9 and start")
-			s.d.Kill()
-			s.d.Start(s.config(s.which))
-		}
 	case "Message":
-		s.withDisk(g, func(d *sim.Disk) { s.cut(d, sim.NoConnect) })
+		s.message(g)
 	case "SaveDeadlines":
 		for i := range s.plans {
 			if p := s.plans[(int(g.Y)+i)%len(s.plans)]; p.retry > 0 {
@@ -62,7 +65,11 @@ func (s *Storm) provoke(action string, g Gust) {
 
 // newLUN lets a LUN come of which the configuration says nothing.
 func (s *Storm) newLUN() {
-	if s.newLUNs++; s.newLUNs > maxNewLUNs {
+	most := maxNewLUNs
+	if s.dense {
+		most *= 4
+	}
+	if s.newLUNs++; s.newLUNs > most {
 		return
 	}
 	p := &plan{grouping: "failover", failback: "manual", retry: retryFail, flush: "unused", most: 4}
@@ -75,19 +82,41 @@ func (s *Storm) newLUN() {
 	s.add(p, 2)
 }
 
-// killInLoad kills the daemon between a load and its resume, as near as that can be
-// met, and starts another.
-func (s *Storm) killInLoad(g Gust) {
+// inLoad lets a path join and runs until its load is about to exchange the tables,
+// which the daemon has written down by then.
+func (s *Storm) inLoad(g Gust) bool {
 	if s.away {
-		return
+		return false
 	}
 	s.addPath(g)
-	_, err := s.d.RunUntil(3*second, func() bool { return s.d.InFlight("LoadMap") > 0 })
+	_, err := s.d.RunUntil(3*second, s.exchanging)
 	s.took(err)
-	if s.fail != nil || s.d.InFlight("LoadMap") == 0 {
+	return s.fail == nil && s.exchanging()
+}
+
+func (s *Storm) exchanging() bool {
+	list, err := s.w.Files.List(path.Join(path.Dir(engine.DefaultFiles().Deadlines), "loading"))
+	return err == nil && len(list) > 0
+}
+
+// breakLoad has a load's resume fail: the map stays suspended.
+func (s *Storm) breakLoad(g Gust) {
+	if !s.inLoad(g) {
 		return
 	}
-	s.took(s.d.Run(mpath.Span(g.Z%3000) * mpath.Millisecond / 1000))
+	s.w.FailResumes = 2 // with the new table, and with the old one again
+	_, err := s.d.RunUntil(second, func() bool { return s.d.InFlight("LoadMap") == 0 })
+	s.took(err)
+	s.w.FailResumes = 0
+}
+
+// killInLoad kills the daemon about when a load exchanges the tables, and starts
+// another.
+func (s *Storm) killInLoad(g Gust) {
+	if !s.inLoad(g) {
+		return
+	}
+	s.took(s.d.Run(mpath.Span(g.Z%4) * mpath.Millisecond / 10))
 	s.tell("kill -9 in a load, and start")
 	s.d.Kill()
 	s.d.Start(s.config(s.which))

@@ -90,6 +90,7 @@ type Storm struct {
 	asked   []uint64 // commands
 	applies []uint64
 	newLUNs int
+	dense   bool   // a small host whose gusts all meet an action in flight
 	away    bool   // no process, or a stopped one
 	spare   uint32 // next host number
 	kinds   []kind
@@ -112,7 +113,7 @@ func newStorm(o Options) *Storm {
 	s := &Storm{
 		Options: o, w: sim.New(o.Seed), of: map[*sim.LUN]*plan{}, meant: map[*sim.Disk]*sim.LUN{},
 		broken: map[*sim.Disk]mpath.Instant{}, moved: map[*sim.Disk]bool{}, spare: 10, kinds: kinds(),
-		swapped: map[*sim.Disk]mpath.Instant{}, suspended: map[*sim.Map]mpath.Instant{}, foreign: map[*sim.Map]bool{},
+		dense: o.Seed%2 == 0 && o.Paths == 0, swapped: map[*sim.Disk]mpath.Instant{}, suspended: map[*sim.Map]mpath.Instant{}, foreign: map[*sim.Map]bool{},
 	}
 	s.d = sim.NewDaemon(s.w)
 	s.d.Quick = !o.Text
@@ -140,6 +141,9 @@ func (s *Storm) forecast(r *rand.Rand) []Gust {
 		total += k.weight
 	}
 	n := 20 + r.IntN(60)
+	if s.dense {
+		n += 40
+	}
 	out := make([]Gust, n)
 	for i := range out {
 		g := Gust{Wait: mpath.Span(r.Int64N(int64(6 * second))), X: r.Uint32(), Y: r.Uint32(), Z: r.Uint32()}
@@ -154,10 +158,17 @@ func (s *Storm) forecast(r *rand.Rand) []Gust {
 			g.During = actions[r.IntN(len(actions))]
 			g.Wait /= 4
 		}
+		if s.dense { // each gust meets each action as often as any other
+			pair := (int(s.Seed/2)*maxDenseGusts + i) % (len(s.kinds) * len(actions))
+			g.Kind, g.During = pair/len(actions), actions[pair%len(actions)]
+		}
 		out[i] = g
 	}
 	return out
 }
+
+// maxDenseGusts is how many gusts a dense storm has at most.
+const maxDenseGusts = 120
 
 func (s *Storm) blowAll() {
 	s.d.Start(s.config(0))
@@ -175,7 +186,12 @@ func (s *Storm) blowAll() {
 			if s.d.InFlight(g.During) == 0 {
 				s.provoke(g.During, g)
 			}
-			_, err := s.d.RunUntil(3*second, func() bool { return s.d.InFlight(g.During) > 0 })
+			limit := mpath.Span(3 * second)
+			switch g.During {
+			case "Message", "SaveDeadlines", "ResumeMap":
+				limit = 25 * second // it follows from a check, or is asked again later
+			}
+			_, err := s.d.RunUntil(limit, func() bool { return s.d.InFlight(g.During) > 0 })
 			s.took(err)
 		}
 		if s.fail != nil {
