@@ -165,8 +165,11 @@ func (mc *Machine) planLoad(m *mmap, ps []*path) bool {
 	if !m.settingOK || mc.now < m.retryAt {
 		return false
 	}
-	if mc.unanswered(m, ps) {
-		return true // they were asked for this load
+	if mc.unanswered(m, ps) { // they were asked for this load
+		if m.queueOff || m.flushing || m.queue.expired {
+			mc.planQueue(m) // I/O that is to fail does not wait for that
+		}
+		return true
 	}
 	l := mc.loadOf(m, ps)
 	mc.noteProtected(m, ps)

@@ -33,21 +33,40 @@ func (w *World) holdings() (out []mpath.Holding) {
 	return out
 }
 
-// Plan is what `pathkeeper plan` asks of the daemon. running: there is one.
+// Plan is what `pathkeeper plan` asks of the daemon, or of an observer where none is
+// running.
 func (s *Session) Plan(place string) (p mpath.Plan, warnings []string, running bool, err error) {
-	switch {
-	case !s.d.running:
-		return p, nil, false, nil
-	case s.d.stopped:
+	running = s.d.running
+	if running && s.d.stopped {
 		return p, nil, true, ErrSilent
 	}
 	cfg, messages, err := s.loadConfig(place)
 	if err != nil {
-		return p, nil, true, err
+		return p, nil, running, err
 	}
-	p, err = s.d.Plan(cfg)
+	if running {
+		p, err = s.d.Plan(cfg)
+	} else {
+		p, err = s.observedPlan(cfg)
+	}
 	p.Config.Place = place
-	return p, texts(messages), true, err
+	return p, texts(messages), running, err
+}
+
+// observedPlan is what a daemon would do that is started with the host's files and
+// then given a configuration.
+func (s *Session) observedPlan(cfg policy.Config) (mpath.Plan, error) {
+	own, _, err := s.loadConfig("")
+	if err != nil {
+		return mpath.Plan{}, err
+	}
+	core := s.w.observe(own, s.d.ports, true)
+	core.Step(s.w.now, mpath.Wake{}) // what it would do now that its picture is complete, nobody carries out
+	clone, err := core.Clone()
+	if err != nil {
+		return mpath.Plan{}, err
+	}
+	return clone.Foresee(mpath.Configured{Config: cfg}, s.w.holdings())
 }
 
 func texts(messages []configs.Message) []string {

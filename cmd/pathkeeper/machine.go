@@ -120,10 +120,10 @@ func (m simMachine) command(_ context.Context, _ places, c mpath.Command) (mpath
 	return r, err
 }
 
-func (m simMachine) plan(_ context.Context, _ places, place string, _ func(string)) (server.PlanResult, error) {
+func (m simMachine) plan(_ context.Context, _ places, place string, talk func(string)) (server.PlanResult, error) {
 	p, warnings, running, err := m.s.Plan(place)
 	if !running {
-		err = server.ErrNotRunning
+		talk(notRunning)
 	}
 	return server.PlanResult{Plan: p, Warnings: warnings}, err
 }
