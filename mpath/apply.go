@@ -151,7 +151,7 @@ func (mc *Machine) beginParts(exact bool) {
 	}
 	for _, m := range mc.maps {
 		m.part = part{since: mc.now, exact: exact, former: former{settings: m.settings, settingOK: m.settingOK, accepted: m.accepted}}
-		m.settingsHeld, m.rolled = false, 0
+		m.former, m.rolled = "", 0
 		mc.touch(m)
 	}
 }
@@ -204,7 +204,7 @@ func (mc *Machine) endPart(m *mmap, result, text string) {
 	mc.stirMap(m)
 	named := p.exact && len(p.plan.Steps) > 0
 	if result != resultDone && p.former.settingOK && m.known {
-		m.settings, m.settingsHeld, m.accepted = p.former.settings, true, p.former.accepted
+		m.settings, m.former, m.accepted = p.former.settings, result+": "+text, p.former.accepted
 		m.owner = mc.ownerOf(m.settings)
 		m.name = m.have.Name
 		m.retryAt, m.retryDelay = 0, 0

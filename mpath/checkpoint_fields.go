@@ -165,7 +165,7 @@ func (m *mmap) fields() []field {
 		{"rebuiltAt", &m.rebuiltAt},
 		{"leftAlone", &m.leftAlone},
 		{"part", &carriedOne{&m.part}},
-		{"settingsHeld", &m.settingsHeld},
+		{"former", &m.former},
 		{"rolled", &m.rolled},
 		{"loads", &m.loads},
 		{"switches", &m.switches},

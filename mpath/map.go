@@ -99,9 +99,9 @@ type mmap struct {
 	rebuiltAt Instant
 	leftAlone bool // it broke too often: nothing is done to it until a reload
 
-	part         part // of an apply or a reload
-	settingsHeld bool // its settings are the former ones: its part was refused or rolled back
-	rolled       int  // rollbacks since the last configuration
+	part   part   // of an apply or a reload
+	former string // why its settings are the former ones: its part was refused or rolled back; "" they are not
+	rolled int    // rollbacks since the last configuration
 
 	loads, switches, faults int // counted since we run
 }
@@ -395,7 +395,7 @@ func (mc *Machine) adopt(m *mmap) {
 // chooseSettings takes the map's settings from its first admitted path, but where
 // they are held.
 func (mc *Machine) chooseSettings(m *mmap, ps []*path) {
-	if m.settingsHeld {
+	if m.former != "" {
 		mc.keep(m)
 		return
 	}

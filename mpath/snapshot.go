@@ -33,6 +33,7 @@ type MapView struct {
 	Drift      string
 	Adopted    bool
 	Accepted   []string // differences from the configuration that wait for a reload
+	Former     string   // why it keeps its former settings until the next reload or apply; "" it does not
 	Groups     []GroupView
 	Queueing   QueueView
 	FailbackAt Instant
@@ -123,7 +124,7 @@ func (mc *Machine) Snapshot() Snapshot {
 func (mc *Machine) viewMap(m *mmap) MapView {
 	v := MapView{
 		WWID: m.wwid, Name: m.label(), NameWhy: m.nameWhy, Known: m.known, Truth: m.have, ReadAt: m.haveAt, Settings: m.settings,
-		Owner: m.owner, Node: m.node, Drift: m.drift, Adopted: m.adopted, Accepted: slices.Clone(m.accepted), FailbackAt: m.failbackAt,
+		Owner: m.owner, Node: m.node, Drift: m.drift, Adopted: m.adopted, Accepted: slices.Clone(m.accepted), Former: m.former, FailbackAt: m.failbackAt,
 		Busy: m.askWhat, LastError: m.lastError, Loads: m.loads, Switches: m.switches, Faults: m.faults,
 		Queueing: QueueView{On: m.have.Table.QueueIfNoPath(), Until: m.queue.at, Expired: m.queue.expired, Off: m.queueOff},
 	}

@@ -157,6 +157,9 @@ func notes(m *mpath.MapView) []string {
 	if len(m.Accepted) > 0 {
 		out = append(out, "adopted: differs ("+strings.Join(m.Accepted, ", ")+"), `pathkeeper reload` applies the configuration")
 	}
+	if m.Former != "" {
+		out = append(out, m.Former+": it keeps its former settings, `pathkeeper plan` says what a reload would do")
+	}
 	if m.Busy != "" {
 		out = append(out, "in flight: "+m.Busy)
 	}
