@@ -150,6 +150,10 @@ func (mc *Machine) runReload(c *command, m *mmap) {
 		mc.finish(c, ReplyRefused, "no path of it is there whose settings could be used")
 		return
 	}
+	if m.part.since != 0 && m.part.loadedAt == 0 && m.have.Live {
+		c.waits = "an apply or a reload of the configuration is at it"
+		return
+	}
 	m.accepted, m.noHandler, m.handlerFails, m.retryAt, m.lastError = nil, false, 0, 0, ""
 	mc.stirMap(m)
 	mc.chooseName(m)
