@@ -113,7 +113,7 @@ func wanted(rules *policy.Compiled, basis mpath.Basis, p mpath.PathView, t sysfs
 	var out []string
 	for _, e := range rules.Effective(policy.Target{Identity: p.Seen.Identity, Facts: d.Facts, State: basis.State}) {
 		k, ok := have[e.Keyword]
-		if !ok || k.Text == "" || e.Value == "" || e.Place == policy.PlaceBuiltIn || e.Value == k.Text || e.Value == "infinity" && k.Text == "2147483647" {
+		if !ok || k.Text == "" || e.Value == "" || e.Value == k.Text || e.Value == "infinity" && k.Text == "2147483647" {
 			continue
 		}
 		out = append(out, fmt.Sprintf("%s: %s is %s by %s, and /sys/%s says %s, which counts", p.Name, e.Keyword, e.Value, e.Origin, k.Path, k.Text))
