@@ -104,7 +104,7 @@ func admitTrials(cfg policy.Config, t policy.Target, was policy.Decision) []tria
 	if t.Facts.OtherPaths == 0 {
 		out = append(out, trial{"a second path to the LUN appears (find_multipaths is " + mode + ")", secondPath})
 	}
-	out = append(out, nameLUN(t.Identity.WWID), trial{
+	out = append(out, nameLUN(cfg, t.Identity.WWID), trial{
 		"list it in /etc/multipath/wwids, as the line /" + t.Identity.WWID + "/",
 		func(_ *policy.Config, t *policy.Target) { t.Facts.InWWIDs = true },
 	})
@@ -124,10 +124,14 @@ func admitTrials(cfg policy.Config, t policy.Target, was policy.Decision) []tria
 
 func secondPath(_ *policy.Config, t *policy.Target) { t.Facts.OtherPaths++ }
 
-// nameLUN gives a LUN an entry of its own.
-func nameLUN(wwid string) trial {
+// nameLUN gives a LUN an entry of its own, in the form that the files have.
+func nameLUN(cfg policy.Config, wwid string) trial {
+	text := `name it: multipaths { multipath { wwid "` + wwid + `" } }`
+	if len(cfg.Files) > 0 && strings.HasSuffix(cfg.Files[0], ".yaml") {
+		text = `name it below multipaths: - wwid: "` + wwid + `"`
+	}
 	return trial{
-		`name it: multipaths { multipath { wwid "` + wwid + `" } }`,
+		text,
 		func(c *policy.Config, _ *policy.Target) {
 			c.Multipaths = append(slices.Clone(c.Multipaths), policy.Multipath{WWID: wwid, Origin: tried()})
 		},
