@@ -220,10 +220,7 @@ func (r *run) hitsDevice(rule policy.Rule, d Device) bool {
 }
 
 func blacklistHitsLUN(r *run) {
-	paths := map[string][]string{}
-	for _, d := range r.devices() {
-		paths[d.Identity.WWID] = append(paths[d.Identity.WWID], d.Facts.Devnode)
-	}
+	paths := r.pathsByWWID()
 	for _, d := range r.devices() {
 		w := d.Identity.WWID
 		if w == "" || len(paths[w]) < 2 || len(r.named(d)) > 0 {

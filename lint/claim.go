@@ -21,6 +21,11 @@ func claimRules() []Rule {
 			},
 		},
 		{
+			ID: "strict-leaves-lun", Severity: Warning, Summary: "a LUN with several paths gets no map, because nobody named it", Machine: true,
+			Why: "find_multipaths strict, the default, takes only what stands in the wwids file or in the multipaths section. A new LUN has all its paths and runs on one of them, until that one fails.",
+			Fix: "`find_multipaths yes` takes every LUN with two paths; or name it in the multipaths section, or in /etc/multipath/wwids.", check: strictLeaves,
+		},
+		{
 			ID: "find-timeout-without-smart", Severity: Warning, Summary: "find_multipaths_timeout without find_multipaths smart",
 			Why: "Only smart waits for a second path. With any other value the line has no effect.",
 			Fix: "Leave it out.", check: func(r *run) {
@@ -118,4 +123,37 @@ func (r *run) eachUIDAttribute(visit func(attribute string, o policy.Origin)) {
 			}
 		}
 	})
+}
+
+// strictLeaves looks for LUNs that only the mode keeps out: not blacklisted, not
+// used by anybody, and with every property that is asked for.
+func strictLeaves(r *run) {
+	if r.scopes[0].value("find_multipaths", "strict") != "strict" || len(r.config.Files) == 0 {
+		return
+	}
+	at, ok := r.config.Defaults.Lookup("find_multipaths")
+	if !ok {
+		at.Origin = policy.Origin{File: r.config.Files[0]}
+	}
+	paths := r.pathsByWWID()
+	for _, d := range r.devices() {
+		w, f := d.Identity.WWID, d.Facts
+		blacklisted := slices.ContainsFunc(r.config.Blacklist, func(rule policy.Rule) bool {
+			hit := func(x policy.Rule) bool { return r.hitsDevice(x, d) }
+			return hit(rule) && !r.excepted(rule.Class, hit)
+		})
+		if w == "" || len(paths[w]) < 2 || f.InWWIDs || f.MapExists || f.MemberOf != "" || f.InUse != "" || blacklisted || len(r.named(d)) > 0 || !r.hasProperty(d) {
+			continue
+		}
+		r.report(at.Origin, fmt.Sprintf("find_multipaths strict: %s,%s %s has the paths %s and gets no map", d.Identity.Vendor, d.Identity.Model, w, list(paths[w])))
+	}
+}
+
+// pathsByWWID gives the kernel names of the paths of each LUN.
+func (r *run) pathsByWWID() map[string][]string {
+	paths := map[string][]string{}
+	for _, d := range r.devices() {
+		paths[d.Identity.WWID] = append(paths[d.Identity.WWID], d.Facts.Devnode)
+	}
+	return paths
 }

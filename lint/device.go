@@ -16,7 +16,7 @@ func deviceRules() []Rule {
 			Fix: "Put it into defaults, where it holds only for what no entry knows; or name the array.", check: func(r *run) {
 				for _, s := range r.scopes {
 					if s.kind == scopeDevice && s.all && len(s.own) > 0 {
-						r.report(s.origin, fmt.Sprintf("%s hits every disk: its %d settings replace those of every built-in entry", s.name, len(s.own)))
+						r.report(s.origin, fmt.Sprintf("%s hits every disk: its %d settings replace those of every built-in entry%s", s.name, len(s.own), r.presentModels()))
 					}
 				}
 			},
@@ -278,4 +278,18 @@ func deviceHitsSeveral(r *run) {
 			r.report(d.Origin, fmt.Sprintf("device %s is meant, and %s is hit as well", exact, list(others)))
 		}
 	})
+}
+
+// presentModels names the kinds of disks that are there.
+func (r *run) presentModels() string {
+	var models []string
+	for _, d := range r.devices() {
+		if m := d.Identity.Vendor + "," + d.Identity.Model; !slices.Contains(models, m) {
+			models = append(models, m)
+		}
+	}
+	if len(models) == 0 {
+		return ""
+	}
+	return "; of those present: " + list(models)
 }

@@ -117,18 +117,10 @@ func (r *run) needed(x policy.Rule, rules []policy.Rule) bool {
 }
 
 func propertyMissing(r *run) {
-	_, builtin := policy.BuiltinRules(nil, false)
-	exceptions := rulesFor(slices.Concat(r.config.Exceptions, builtin), policy.ClassProperty)
-	paths := map[string]int{}
-	for _, d := range r.devices() {
-		paths[d.Identity.WWID]++
-	}
+	paths := r.pathsByWWID()
 	for _, d := range r.devices() {
 		w := d.Identity.WWID
-		passes := slices.ContainsFunc(d.Facts.Properties, func(p string) bool {
-			return slices.ContainsFunc(exceptions, func(x policy.Rule) bool { return r.ruleHits(x.Pattern, p) })
-		})
-		if w == "" || paths[w] < 2 || len(r.named(d)) > 0 || passes || !slices.Contains(d.Facts.Properties, "ID_SERIAL") {
+		if w == "" || len(paths[w]) < 2 || len(r.named(d)) > 0 || r.hasProperty(d) {
 			continue
 		}
 		at := policy.Origin{}
@@ -138,6 +130,16 @@ func propertyMissing(r *run) {
 		if own := rulesFor(r.config.Exceptions, policy.ClassProperty); len(own) > 0 {
 			at = own[0].Origin
 		}
-		r.report(at, fmt.Sprintf("%s has %d paths (%s among them) and none of the properties that blacklist_exceptions asks for: it gets no map", w, paths[w], d.Facts.Devnode))
+		r.report(at, fmt.Sprintf("%s has the paths %s and none of the properties that blacklist_exceptions asks for: it gets no map", w, list(paths[w])))
 	}
+}
+
+// hasProperty says whether a disk has one of the properties that are asked for, or
+// is none that is asked: udev does not know its id.
+func (r *run) hasProperty(d Device) bool {
+	_, builtin := policy.BuiltinRules(nil, false)
+	exceptions := rulesFor(slices.Concat(r.config.Exceptions, builtin), policy.ClassProperty)
+	return !slices.Contains(d.Facts.Properties, "ID_SERIAL") || slices.ContainsFunc(d.Facts.Properties, func(p string) bool {
+		return slices.ContainsFunc(exceptions, func(x policy.Rule) bool { return r.ruleHits(x.Pattern, p) })
+	})
 }

@@ -109,6 +109,7 @@ func machineLine(t *testing.T, m *lint.Machine, text string) {
 			Identity: scsi.Identity{WWID: kv["wwid"], Vendor: kv["vendor"], Model: kv["product"]},
 			Facts:    policy.Facts{Devnode: words[1], Protocol: kv["protocol"], Properties: strings.Split(kv["properties"], ",")},
 		}
+		d.Facts.InWWIDs = kv["inwwids"] == "1"
 		if kv["tpgs"] == "1" {
 			d.Identity.TPGS = 1
 		}
