@@ -15,6 +15,7 @@ import (
 	"pathkeeper/configs"
 	"pathkeeper/daemon"
 	"pathkeeper/lint"
+	"pathkeeper/mpath"
 	"pathkeeper/policy"
 	"pathkeeper/show"
 	"pathkeeper/statefile"
@@ -230,12 +231,34 @@ func present(ctx context.Context, at *places) (*lint.Machine, string) {
 		}
 		return m, "without this machine's disks: " + text
 	}
-	for _, p := range s.Paths {
-		if p.Odd == "" {
-			m.Devices = append(m.Devices, lint.Device{Identity: p.Seen.Identity, Facts: p.Seen.Facts})
-		}
-	}
+	m.Devices = devicesOf(at, s)
 	return m, fmt.Sprintf("held against the %d disks of this machine", len(m.Devices))
+}
+
+// devicesOf gives the disks of a snapshot with what the state files and the kernel
+// say of their LUNs.
+func devicesOf(at *places, s mpath.Snapshot) []lint.Device {
+	var listed statefile.WWIDs
+	if data, err := at.on.readFile(statefile.WWIDsPath); err == nil {
+		listed, _ = statefile.ParseWWIDs(data)
+	}
+	mapped := map[string]bool{}
+	for _, m := range s.Maps {
+		mapped[m.WWID] = mapped[m.WWID] || m.Known
+	}
+	var out []lint.Device
+	for _, p := range s.Paths {
+		if p.Odd != "" {
+			continue
+		}
+		d := lint.Device{Identity: p.Seen.Identity, Facts: p.Seen.Facts}
+		for _, id := range d.Identity.IDs {
+			d.Facts.InWWIDs = d.Facts.InWWIDs || listed.Has(id.Value)
+			d.Facts.MapExists = d.Facts.MapExists || mapped[id.Value]
+		}
+		out = append(out, d)
+	}
+	return out
 }
 
 // withNames adds which owners of a configuration the machine does not know.
