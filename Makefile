@@ -7,7 +7,7 @@ STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOFUMPT  = mvdan.cc/gofumpt@v0.12.0
 export CGO_ENABLED = 0
 
-.PHONY: all build tree run sim storm storm-all check test contract-golden corpus-golden test-all lab-deps install clean fmt planted mutants
+.PHONY: all build tree run sim storm storm-all check test contract-golden corpus-golden bench test-all lab-deps install clean fmt planted mutants
 
 all: build
 
@@ -75,6 +75,11 @@ corpus-golden: tree lab-deps
 	$(LAB) run -tree $(TREE) -fetch build/corpus-golden build/corpus-golden.txt
 	cd build/corpus-golden/corpus && sha256sum *.dump $$(ls *.refused 2>/dev/null) > ../../../testdata/corpus/debian-0.9.4.sha256
 	PATHKEEPER_CORPUS=$(abspath $(CORPUS)) CORPUS_RECORD=$(abspath build/corpus-golden/corpus) $(GO) test ./configs -run TestCorpus -v
+
+# Ours against Debian's programs, in turns in one guest; docs/performance.md has a result.
+bench: tree lab-deps
+	$(GO) build -o $(TREE)/usr/lib/pathkeeper-lab/bench ./lab/cmd/bench
+	$(LAB) run -v -tree $(TREE) lab/bench/*.txt
 
 # The long runs: test, the long scenarios, planted bugs and mutations, the race detector, every fuzz target for FUZZTIME.
 FUZZTIME ?= 60s

@@ -2,10 +2,12 @@ package daemon
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"pathkeeper/configs"
 	"pathkeeper/mpath"
@@ -104,11 +106,24 @@ func (d *Daemon) reportConfig(l loaded) {
 	}
 }
 
+// reportMistake logs the line that a refused file has wrong, marked; what is wrong
+// with it is told by whoever asked.
+func (d *Daemon) reportMistake(err error) {
+	var bad *configs.Error
+	if !errors.As(err, &bad) {
+		return
+	}
+	for line := range strings.Lines(bad.Message.Excerpt()) {
+		d.log.printf(mpath.LevelError, "config", "%s", strings.TrimRight(strings.ReplaceAll(line, "\t", " "), "\n"))
+	}
+}
+
 // reload reads the configuration again and gives it to the core, with all that
 // it changes. A bad one changes nothing.
 func (d *Daemon) reload(ctx context.Context) (loaded, error) {
 	l, err := d.config.load()
 	if err != nil {
+		d.reportMistake(err)
 		return l, err
 	}
 	d.reportConfig(l)

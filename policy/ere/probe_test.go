@@ -27,7 +27,7 @@ func TestCatastrophicExpressionsEnd(t *testing.T) {
 		for _, length := range []int{16, 127, 100000} {
 			start := time.Now()
 			ok, err := e.Try(strings.Repeat("a", length))
-			if took := time.Since(start); took > 5*time.Second {
+			if took := time.Since(start); took > time.Minute { // milliseconds, but for what else the machine does
 				t.Errorf("%.40q on %d letters: took %v", p, length, took)
 			}
 			if ok || err != nil && !errors.Is(err, ErrTooHard) {
