@@ -212,39 +212,62 @@ func added(alias, wwid, reason string) FriendlyName {
 	}
 }
 
-// takenNames says who bears a name. It is made for one request.
+// takenNames says who bears a name. It is made for one request, which mostly asks
+// for one or two names: only one that asks for more gets an index.
 type takenNames struct {
-	who      map[string]string
+	dm       []UsedName
+	ids      []string          // of the LUN itself, whose map is no rival
 	reserved map[string]string // names that the configuration gives to other LUNs
+	asked    int
+	index    map[string]int // name: index into dm
 }
 
-func newTakenNames(dm []UsedName, reserved map[string]string, ids []string) takenNames {
-	t := takenNames{who: make(map[string]string, len(dm)), reserved: reserved}
-	for _, d := range dm {
-		if wwid, ok := strings.CutPrefix(d.UUID, mapUUIDPrefix); ok && contains(ids, wwid) {
-			continue
-		}
-		uuid := d.UUID
-		if uuid == "" {
-			uuid = "no UUID"
-		}
-		t.add(d.Name, "device-mapper device "+d.Name+" ("+uuid+")")
-	}
-	return t
+// fewNames is how many names are looked for one by one.
+const fewNames = 4
+
+func newTakenNames(dm []UsedName, reserved map[string]string, ids []string) *takenNames {
+	return &takenNames{dm: dm, reserved: reserved, ids: ids}
 }
 
-func (t takenNames) add(name, who string) {
-	if _, ok := t.who[name]; !ok {
-		t.who[name] = who
-	}
-}
-
-func (t takenNames) by(name string) (who string, used bool) {
+func (t *takenNames) by(name string) (who string, used bool) {
 	if _, used := t.reserved[name]; used {
 		return "an alias of the configuration", true
 	}
-	who, used = t.who[name]
-	return who, used
+	i, used := t.find(name)
+	if !used {
+		return "", false
+	}
+	uuid := t.dm[i].UUID
+	if uuid == "" {
+		uuid = "no UUID"
+	}
+	return "device-mapper device " + name + " (" + uuid + ")", true
+}
+
+func (t *takenNames) find(name string) (int, bool) {
+	if t.asked++; t.asked <= fewNames {
+		for i := range t.dm {
+			if t.dm[i].Name == name && !t.own(i) {
+				return i, true
+			}
+		}
+		return 0, false
+	}
+	if t.index == nil {
+		t.index = make(map[string]int, len(t.dm))
+		for i := len(t.dm) - 1; i >= 0; i-- {
+			if !t.own(i) {
+				t.index[t.dm[i].Name] = i
+			}
+		}
+	}
+	i, ok := t.index[name]
+	return i, ok
+}
+
+func (t *takenNames) own(i int) bool {
+	wwid, ok := strings.CutPrefix(t.dm[i].UUID, mapUUIDPrefix)
+	return ok && contains(t.ids, wwid)
 }
 
 // mapUUIDPrefix starts the dm UUID of a multipath map; the WWID follows.
