@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"pathkeeper/configs"
 	"pathkeeper/daemon"
 	"pathkeeper/names"
 	"pathkeeper/policy"
@@ -26,8 +27,8 @@ func namesImportCommand(n *namesPlaces, std streams) *cobra.Command {
 user_friendly_names gives become lines of the bindings file, which only a stopped
 daemon lets change (its maps and their I/O go on). What wants an entry of the
 configuration (alias, owner, group, mode, names of single disks) is printed as a
-proposal, or written to a new file with -o: in the form of pathkeeper.yaml if its
-name ends in .yaml, else of multipath.conf. A name that stands for another LUN
+proposal in the form of the configuration here, or written to a new file with -o:
+in that of pathkeeper.yaml if its name ends in .yaml, else of multipath.conf. A name that stands for another LUN
 here, or a LUN that has another name here, refuses the whole list.`,
 		Args: takes(1, 1, "one list of `pathkeeper names export`"),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -151,13 +152,17 @@ func (i *importing) propose(t names.Taking, out string) error {
 	if len(t.Maps)+len(t.Disks) == 0 {
 		return nil
 	}
-	yaml := strings.HasSuffix(i.out, ".yaml") || len(t.Maps) == 0
+	native := i.nativeInForce()
+	yaml := native && i.out == "" || strings.HasSuffix(i.out, ".yaml") || len(t.Maps) == 0
 	text := t.YAML(i.file)
 	if !yaml {
 		text = t.Conf(i.file)
 		if len(t.Disks) > 0 {
 			i.talk(fmt.Sprintf("%d names of disks that stay single can only stand in pathkeeper.yaml: they are left out; -o FILE.yaml has them", len(t.Disks)))
 		}
+	}
+	if yaml != native {
+		i.talk("this is the form of " + map[bool]string{true: "pathkeeper.yaml", false: "multipath.conf"}[yaml] + ", and the configuration here is of the other: it is not read beside it")
 	}
 	if out == "" {
 		_, err := io.WriteString(i.std.out, text)
@@ -168,6 +173,12 @@ func (i *importing) propose(t names.Taking, out string) error {
 	}
 	i.talk(out + " is written: read it; where the configuration reads it, it counts from the next `pathkeeper reload`")
 	return nil
+}
+
+// nativeInForce says whether the configuration here is pathkeeper.yaml.
+func (i *importing) nativeInForce() bool {
+	cfg, _, err := i.n.on.config(*i.n.places)
+	return err == nil && len(cfg.Files) > 0 && configs.IsNative(cfg.Files[0])
 }
 
 func (i *importing) talk(text string) { fmt.Fprintln(i.std.err, "pathkeeper: "+show.Safe(text)) }
