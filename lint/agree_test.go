@@ -33,7 +33,7 @@ func TestScopesAgreeWithThePolicy(t *testing.T) {
 			continue // it cannot be used, and says so
 		}
 		compiled, _ := policy.Compile(cfg)
-		for _, model := range [][2]string{{"NETAPP", "LUN C-Mode"}, {"EMC", "SYMMETRIX"}, {"ACME", "Box"}, {"LIO-ORG", "FILEIO"}, {"DGC", "VRAID"}, {"PURE", "FlashArray"}, {"3PARdata", "VV"}, {"IBM", "2145"}, {"HUAWEI", "XSG1"}} {
+		for _, model := range [][2]string{{"NETAPP", "LUN C-Mode"}, {"EMC", "SYMMETRIX"}, {"ACME", "Box"}, {"LIO-ORG", "FILEIO"}, {"PURE", "FlashArray"}} {
 			for _, tpgs := range []uint8{0, 1} {
 				id := scsi.Identity{WWID: "3600a0980383030534f0000000000ffff", Vendor: model[0], Model: model[1], TPGS: tpgs}
 				facts := policy.Facts{Devnode: "sda", DevType: "disk", TPGS: tpgs != 0, AccessState: "active/optimized"}

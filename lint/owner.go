@@ -49,7 +49,7 @@ func ownerRules() []Rule {
 			Fix: "Add uid and gid beside mode.", check: func(r *run) {
 				r.eachMode(func(mode int, owned bool, o policy.Origin) {
 					if !owned {
-						r.report(o, fmt.Sprintf("mode 0%o without uid and gid: the node is root's", mode))
+						r.report(o, fmt.Sprintf("mode 0%o without owner (uid) and group (gid): the node is root's", mode))
 					}
 				})
 			},

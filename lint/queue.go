@@ -152,7 +152,11 @@ func queueForbidden(r *run) {
 				at = ha.Origin
 			}
 		}
-		r.report(at, fmt.Sprintf("%s: no_path_retry %s (%s), and ha says that queueing is %s", s.name, retry.Value, retry.Origin, ha.Queueing), demand)
+		where := ""
+		if at != retry.Origin {
+			where = " (" + retry.Origin.String() + ")"
+		}
+		r.report(at, fmt.Sprintf("%s: no_path_retry %s%s, and ha says that queueing is %s", s.name, retry.Value, where, ha.Queueing), demand)
 	}
 }
 

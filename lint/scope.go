@@ -260,8 +260,8 @@ func (r *run) report(o policy.Origin, text string, related ...Related) {
 
 func (r *run) reportFix(o policy.Origin, text, fix string, related ...Related) {
 	key := place{r.rule.ID, o.File, o.Line, o.Column}
-	if o.File == "" || r.told[key] {
-		return
+	if o.File == "" || r.told[key] || r.rule.Severity == Hint && strings.HasPrefix(o.Note, "profile ") {
+		return // what a profile says is nobody's slip of the pen
 	}
 	r.told[key] = true
 	o.Note = ""

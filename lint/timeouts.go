@@ -73,9 +73,9 @@ func timeoutRules() []Rule {
 			},
 		},
 		{
-			ID: "ha-deadline", Severity: Error, Summary: "detecting a dead LUN can take longer than the cluster waits",
+			ID: "ha-deadline", Severity: Error, Summary: "an I/O to a dead LUN can take longer to end than the cluster waits",
 			Why: "The cluster's watchdog or disk time-out runs out first: the node is shot, or evicted, although a failover or an error would have come some seconds later. A cable then costs a node.",
-			Fix: "Shorten no_path_retry, max_polling_interval or checker_timeout, or give the cluster more time.", check: haDeadline,
+			Fix: "Shorten no_path_retry or fast_io_fail_tmo, or give the cluster more time; `pathkeeper timeouts MAP` adds up every layer.", check: haDeadline,
 		},
 		{
 			ID: "expected-paths", Severity: Warning, Summary: "a map has not as many paths as expected_paths says", Machine: true,
@@ -195,34 +195,33 @@ func checkerTimeoutShort(r *run) {
 	}
 }
 
-// haDeadline adds up what each layer may take: the transport or the check of an
-// idle path, whichever is longer, and then the queueing.
+// commandSeconds is how long the kernel waits for a SCSI disk's answer by default
+// (SD_TIMEOUT in drivers/scsi/sd.h); `pathkeeper timeouts` asks the device.
+const commandSeconds = 30
+
+// haDeadline adds up how long an I/O can take to end when all paths are gone: the
+// transport or the command's time-out, whichever is longer, and then the queueing.
 func haDeadline(r *run) {
 	ha := r.config.HA
 	if ha.DeadlineSeconds <= 0 {
 		return
 	}
 	for _, s := range r.scopes {
-		if s.kind == scopeGeneral && r.in.Machine != nil && len(r.devices()) > 0 {
+		if s.kind == scopeGeneral && len(r.devices()) > 0 {
 			continue // the kinds of devices that are there say it better
 		}
-		_, most := s.poll()
-		check := s.number("checker_timeout", 30)
-		if check == 0 {
-			check = 30
-		}
-		detect := max(s.number("fast_io_fail_tmo", 5), most+check)
+		detect := max(s.number("fast_io_fail_tmo", 5), commandSeconds)
 		retry, ok := s.retry()
 		queued, _, _ := s.retrySeconds()
-		parts := fmt.Sprintf("a silent path is found after up to %d s (max_polling_interval %d + checker time-out %d)", detect, most, check)
 		switch {
 		case ok && retry.Value == "queue":
 			r.report(ha.Origin, fmt.Sprintf("ha wants an answer within %d s, and %s queues for ever", ha.DeadlineSeconds, s.name), here(retry))
 		case detect+queued > ha.DeadlineSeconds:
+			text := fmt.Sprintf("ha wants an answer within %d s; for %s the transport or an unanswered command takes up to %d s", ha.DeadlineSeconds, s.name, detect)
 			if queued > 0 {
-				parts += fmt.Sprintf(", then no_path_retry %s queues %d s", retry.Value, queued)
+				text += fmt.Sprintf(", then no_path_retry %s queues %d s", retry.Value, queued)
 			}
-			r.report(ha.Origin, fmt.Sprintf("ha wants an answer within %d s; for %s %s", ha.DeadlineSeconds, s.name, parts))
+			r.report(ha.Origin, text)
 		}
 	}
 }
