@@ -20,7 +20,8 @@ func configCommand(at *places, std streams) *cobra.Command {
 		Args: cobra.ArbitraryArgs, RunE: subcommand,
 	}
 	c.AddCommand(configHelpCommand(std), configShowCommand(at, std), configDumpCommand(at, std),
-		configCheckCommand(at, std), configRulesCommand(std))
+		configCheckCommand(at, std), configRulesCommand(std),
+		configConvertCommand(at, std), configDiffCommand(std))
 	return c
 }
 
