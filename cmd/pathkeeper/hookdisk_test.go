@@ -44,13 +44,19 @@ func TestHookSingleDisk(t *testing.T) {
 		{"an owner that nobody knows", with(func(d *policy.Disk) { d.Owner = "no-such-user" }), nil, []string{
 			`PATHKEEPER_NAME="oracleasm/ocr1"`, `PATHKEEPER_GID="0"`, "owner no-such-user is not known here",
 		}, []string{"PATHKEEPER_UID"}},
-		{"owner and mode unset", with(func(d *policy.Disk) { d.Owner, d.Group, d.Mode = "", "", -1 }), nil,
-			[]string{"PATHKEEPER_NAME"}, []string{"PATHKEEPER_UID", "PATHKEEPER_GID", "PATHKEEPER_MODE"}},
+		{
+			"owner and mode unset", with(func(d *policy.Disk) { d.Owner, d.Group, d.Mode = "", "", -1 }), nil,
+			[]string{"PATHKEEPER_NAME"},
+			[]string{"PATHKEEPER_UID", "PATHKEEPER_GID", "PATHKEEPER_MODE"},
+		},
 		{"listed in wwids", entry, func(h *fakeHost) { h.write("etc/multipath/wwids", "/"+testWWID+"/\n") }, []string{
 			`DM_MULTIPATH_DEVICE_PATH="1"`, "pathkeeper.yaml:7:5]: gives nothing: it is taken as a path of a multipath map (listed in the wwids file)",
 		}, []string{"PATHKEEPER_NAME=", "PATHKEEPER_UID"}},
-		{"a name of the kernel's", with(func(d *policy.Disk) { d.Name = "sdb" }), nil,
-			[]string{"gives nothing", "kernel name of a disk"}, []string{"PATHKEEPER_NAME=", "PATHKEEPER_UID"}},
+		{
+			"a name of the kernel's", with(func(d *policy.Disk) { d.Name = "sdb" }), nil,
+			[]string{"gives nothing", "kernel name of a disk"},
+			[]string{"PATHKEEPER_NAME=", "PATHKEEPER_UID"},
+		},
 		{"another disk's", with(func(d *policy.Disk) { d.WWID = "3600beef" }), nil, []string{`PATHKEEPER_TOLD="1"`}, []string{"PATHKEEPER_NAME"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
