@@ -103,6 +103,7 @@ lab-deps:
 install: build
 	install -D -m 0755 pathkeeper $(DESTDIR)$(PREFIX)/sbin/pathkeeper
 	install -D -m 0644 packaging/pathkeeper.service $(DESTDIR)$(PREFIX)/lib/systemd/system/pathkeeper.service
+	install -D -m 0644 packaging/pathkeeper.schema.json $(DESTDIR)$(PREFIX)/share/pathkeeper/pathkeeper.schema.json
 	install -D -m 0644 packaging/modules-load.conf $(DESTDIR)$(PREFIX)/lib/modules-load.d/pathkeeper.conf
 	./pathkeeper udev install $(DESTDIR)$(PREFIX)/lib/udev/rules.d
 
