@@ -101,7 +101,7 @@ func (mc *Machine) Foresee(c Configured, holds []Holding) (Plan, error) {
 // freeze ends everything that is in flight: what will come of it nobody knows.
 func (f *foreseen) freeze() {
 	mc := f.mc
-	mc.commands, mc.batches = nil, nil
+	mc.commands, mc.batches, mc.trip = nil, nil, 0
 	for _, m := range mc.maps {
 		if m.ask != 0 {
 			mc.answered(&m.ask)
