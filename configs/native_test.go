@@ -399,6 +399,9 @@ func FuzzNative(f *testing.F) {
 					t.Errorf("an error, and no refusal: %s", m)
 				}
 			}
+			if text, lost := Convert(c, true); len(lost) > 0 {
+				t.Errorf("what is read cannot be written: %v\n%s", lost, text)
+			}
 		}
 	})
 }

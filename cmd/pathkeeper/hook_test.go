@@ -28,7 +28,10 @@ func newFakeHost(t testing.TB) *fakeHost {
 	at := func(name string) string { return filepath.Join(dir, name) }
 	h := &fakeHost{t: t, dir: dir, host: host{
 		sys: at("sys"), udev: at("run/udev"), dev: at("dev"), root: dir, mounts: at("mounts"), swaps: at("swaps"),
-		config: configs.Paths{Main: at("etc/multipath.conf"), Dir: at("etc/multipath/conf.d")},
+		config: configs.Paths{
+			Main: at("etc/multipath.conf"), Dir: at("etc/multipath/conf.d"),
+			Native: at("etc/pathkeeper/pathkeeper.yaml"), NativeDir: at("etc/pathkeeper/conf.d"),
+		},
 		engine: engine.DefaultFiles(), socket: at("s"), enabled: []string{at("wants/*.wants/pathkeeper.service")},
 		lookup: lookupID, active: func(string) int { return rules.Unknown },
 	}}
@@ -174,6 +177,9 @@ func TestHookPath(t *testing.T) {
 			h.write("etc/multipath/wwids", "/"+testWWID+"/\n")
 			h.write("etc/multipath.conf", "blacklist {\n devnode \"^sda\"\n}\n")
 		}, "0", "multipath.conf:2:"},
+		{"native", func(h *fakeHost) {
+			h.write("etc/pathkeeper/pathkeeper.yaml", "blacklist:\n  devnode: '^sda'\n")
+		}, "0", "pathkeeper.yaml:2:"},
 		{"smart, two paths", func(h *fakeHost) { h.write("etc/multipath.conf", "defaults {\n find_multipaths smart\n}\n") }, "1", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
