@@ -79,6 +79,11 @@ type Daemon struct {
 	old    *server.Mpathd
 	begun  time.Time
 
+	// missing takes the error of a host without device-mapper, which then counts as one
+	// without maps; nil: nothing can be done there.
+	missing func(error)
+	openDM  func() (*dmioctl.Control, error) // nil: the kernel's
+
 	close []func()
 }
 
@@ -138,14 +143,13 @@ func (d *Daemon) end() {
 
 // openPorts opens everything that needs privileges.
 func (d *Daemon) openPorts(observe bool) (*dmioctl.Control, error) {
-	control, err := dmioctl.Open()
+	dm, control, err := d.openMaps()
 	if err != nil {
 		return nil, err
 	}
-	d.close = append(d.close, func() { _ = control.Close() })
 	devices := blockio.New(d.opt.DevDir)
 	d.nodes = devices
-	p := engine.Ports{DM: control, Files: statefile.NewDisk("/"), Block: devices}
+	p := engine.Ports{DM: dm, Files: statefile.NewDisk("/"), Block: devices}
 	if observe {
 		r, err := sysfs.OpenRoot(d.opt.SysDir)
 		if err != nil {

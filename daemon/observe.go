@@ -16,6 +16,11 @@ type ObserveOptions struct {
 	Options
 	// Checks asks every path; without it nothing is sent to any device.
 	Checks bool
+	// Missing takes the error of a kernel without device-mapper: what can be said
+	// without maps is said then. nil: that is an error like any other.
+	Missing func(error)
+
+	openDM func() (*dmioctl.Control, error) // nil: the kernel's
 }
 
 // Observe builds, without the daemon, the snapshot that the daemon would have:
@@ -62,7 +67,7 @@ func ObservePlan(ctx context.Context, opt Options, place string) (res server.Pla
 // observe has a core look at everything until it is complete, then hands it over.
 func observe(ctx context.Context, opt ObserveOptions, complete func(*mpath.Machine) bool, then func(*Daemon) error) error {
 	opt.Options = opt.Options.withDefaults()
-	d := &Daemon{opt: opt.Options, log: newJournal(mpath.LevelError, false), config: newConfigLoader(opt.Options)}
+	d := &Daemon{opt: opt.Options, log: newJournal(mpath.LevelError, false), config: newConfigLoader(opt.Options), missing: opt.Missing, openDM: opt.openDM}
 	first, err := d.config.load()
 	if err != nil {
 		return err

@@ -4,10 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 
 	"pathkeeper/blockio"
+	"pathkeeper/configs"
 	"pathkeeper/daemon"
 	"pathkeeper/mpath"
+	"pathkeeper/policy"
 	"pathkeeper/server"
 )
 
@@ -22,19 +26,50 @@ func look(ctx context.Context, at places, checks bool, talk func(string)) (mpath
 		warnOf(s, running, err, talk)
 		return s, err
 	}
+	if err := at.named(); err != nil {
+		return s, err
+	}
 	talk(notRunning)
 	return daemon.Observe(ctx, observeOptions(at, checks))
 }
 
-// lookDeep is look with what is decided from.
+// lookDeep is look with what is decided from. A host without device-mapper has no maps
+// and is looked at all the same: its disks and its files still speak.
 func lookDeep(ctx context.Context, at places, talk func(string)) (mpath.Snapshot, mpath.Basis, error) {
 	s, b, running, err := server.NewClient(at.socket).Basis(ctx)
 	if err == nil || !errors.Is(err, server.ErrNotRunning) {
 		warnOf(s, running, err, talk)
 		return s, b, err
 	}
+	if err := at.named(); err != nil {
+		return s, b, err
+	}
 	talk(notRunning)
-	return daemon.ObserveBasis(ctx, observeOptions(at, true))
+	opt := observeOptions(at, true)
+	opt.Missing = func(err error) {
+		talk(err.Error() + "; what follows goes by the disks and the files alone, as if there were no map")
+	}
+	return daemon.ObserveBasis(ctx, opt)
+}
+
+// named says where the file of --config is not there. The system's own may be absent,
+// and then what is built in counts; whoever names a file means one.
+func (p places) named() error {
+	if p.configFile == "" {
+		return nil
+	}
+	if _, err := os.Stat(p.configFile); errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("reading the configuration that --config names: %w", err)
+	}
+	return nil
+}
+
+// load reads the configuration of this host.
+func (p places) load() (policy.Config, []configs.Message, error) {
+	if err := p.named(); err != nil {
+		return policy.Config{}, nil, err
+	}
+	return configs.Load(configs.PathsAt(p.configFile, p.configDir))
 }
 
 func observeOptions(at places, checks bool) daemon.ObserveOptions {

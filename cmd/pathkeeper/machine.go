@@ -53,7 +53,7 @@ func (thisMachine) basis(ctx context.Context, at places, talk func(string)) (mpa
 }
 
 func (thisMachine) config(at places) (policy.Config, []configs.Message, error) {
-	return configs.Load(configs.PathsAt(at.configFile, at.configDir))
+	return at.load()
 }
 
 func (thisMachine) reload(ctx context.Context, at places) (server.ReloadResult, error) {
@@ -67,6 +67,9 @@ func (thisMachine) command(ctx context.Context, at places, c mpath.Command) (mpa
 func (thisMachine) plan(ctx context.Context, at places, place string, talk func(string)) (server.PlanResult, error) {
 	r, err := server.NewClient(at.socket).Plan(ctx, server.PlanRequest{Place: place})
 	if !errors.Is(err, server.ErrNotRunning) {
+		return r, err
+	}
+	if err := at.named(); err != nil {
 		return r, err
 	}
 	talk(notRunning)

@@ -50,10 +50,16 @@ func openHint(err error) string {
 	switch {
 	case errors.Is(err, unix.EACCES), errors.Is(err, unix.EPERM):
 		return "needs root (CAP_SYS_ADMIN)"
-	case errors.Is(err, unix.ENOENT), errors.Is(err, unix.ENXIO), errors.Is(err, unix.ENODEV):
+	case Missing(err):
 		return "the kernel has no device-mapper loaded: run modprobe dm-multipath"
 	}
 	return "is device-mapper in this kernel?"
+}
+
+// Missing says whether an error of Open means that there is no device-mapper, not
+// that it is forbidden.
+func Missing(err error) bool {
+	return errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENXIO) || errors.Is(err, unix.ENODEV)
 }
 
 // Close closes the file; a WaitEvent returns an error that is os.ErrClosed, an ioctl
