@@ -28,7 +28,7 @@ configuration of this host. With several, a later one is laid over an earlier on
 }
 
 func dumpHost(at *places, std streams) error {
-	c, messages, err := configs.Load(configs.PathsAt(at.configFile, at.configDir))
+	c, messages, err := at.on.config(*at)
 	return dump(std, c, messages, err)
 }
 

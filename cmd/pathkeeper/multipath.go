@@ -91,8 +91,8 @@ func parseMultipath(args []string) (o multipathOptions, err error) {
 }
 
 // hostPlaces are those of multipath, which has no flags for them.
-func hostPlaces() *places {
-	return &places{socket: server.SocketPath}
+func hostPlaces(m machine) *places {
+	return &places{on: m, socket: server.SocketPath}
 }
 
 // multipathMain answers `multipath -l`, `-ll` and `-t`. Exit 0 or 1, as there.
@@ -111,12 +111,12 @@ func multipathOn(m machine, args []string, std streams) int {
 		fmt.Fprintf(std.err, "multipath: -%c is not one of Pathkeeper's options yet; the daemon makes and removes maps by itself, see `pathkeeper --help`\n", o.other)
 		return exitError
 	case o.dump:
-		return report(std, "multipath", dumpHost(hostPlaces(), std))
+		return report(std, "multipath", dumpHost(hostPlaces(m), std))
 	case o.lists == 0:
 		fmt.Fprintln(std.err, "multipath: the daemon makes maps by itself; `multipath -ll` lists them")
 		return exitError
 	}
-	at := hostPlaces()
+	at := hostPlaces(m)
 	checks := o.lists > 1
 	quiet := func(string) {} // programs read both streams of multipath -ll
 	s, err := m.snapshot(context.Background(), *at, checks, quiet)
