@@ -36,12 +36,24 @@ func configHelpCommand(std streams) *cobra.Command {
 					k := keywordsNamed(name)
 					fmt.Fprintf(std.out, "%-34s %s\n", name, k[len(k)-1].Meaning)
 				}
+				fmt.Fprintln(std.out, "\npathkeeper.yaml has also:")
+				for _, w := range configs.NativeWords() {
+					fmt.Fprintf(std.out, "%-34s %s\n", w.Name, w.Meaning)
+				}
 				return nil
 			}
 			found := keywordsNamed(args[0])
 			if len(found) == 0 {
+				words := keywordNames()
+				for _, w := range configs.NativeWords() {
+					if w.Name == args[0] {
+						printNativeWord(std.out, w)
+						return nil
+					}
+					words = append(words, w.Name)
+				}
 				text := fmt.Sprintf("there is no keyword %q", args[0])
-				if near := configs.Nearest(args[0], keywordNames()); near != "" {
+				if near := configs.Nearest(args[0], words); near != "" {
 					text += ", did you mean " + near + "?"
 				}
 				return fmt.Errorf("%s; `pathkeeper config help` lists all", text)
@@ -55,6 +67,22 @@ func configHelpCommand(std streams) *cobra.Command {
 			return nil
 		},
 	}
+}
+
+func printNativeWord(w io.Writer, word configs.NativeWord) {
+	fmt.Fprintf(w, "%s: %s\n", word.Name, word.Meaning)
+	if word.Values == "" {
+		fmt.Fprintln(w, "  a section; docs/yaml.md shows each of pathkeeper.yaml")
+		return
+	}
+	fmt.Fprintf(w, "  values      %s\n  stands in   %s\n  only in pathkeeper.yaml", word.Values, strings.Join(word.Places, ", "))
+	switch word.Name {
+	case "owner":
+		fmt.Fprint(w, "; multipath.conf says uid")
+	case "group":
+		fmt.Fprint(w, "; multipath.conf says gid")
+	}
+	fmt.Fprintln(w)
 }
 
 func keywordNames() []string {
