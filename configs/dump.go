@@ -225,7 +225,14 @@ func (d *dumper) native(c policy.Config) {
 	for _, k := range c.Disks {
 		d.line("# the disk %s has the link %s", strconv.QuoteToASCII(k.WWID), comment(k.Name))
 	}
-	if c.HA.DeadlineSeconds > 0 || c.HA.Queueing != "" {
-		d.line("# what the cluster demands: %s", comment(fmt.Sprintf("I/O ends in %d seconds, queueing %s", c.HA.DeadlineSeconds, c.HA.Queueing)))
+	var demands []string
+	if c.HA.DeadlineSeconds > 0 {
+		demands = append(demands, fmt.Sprintf("I/O ends in %d seconds", c.HA.DeadlineSeconds))
+	}
+	if c.HA.Queueing != "" {
+		demands = append(demands, "queueing "+c.HA.Queueing)
+	}
+	if len(demands) > 0 {
+		d.line("# what the cluster demands: %s", comment(strings.Join(demands, ", ")))
 	}
 }

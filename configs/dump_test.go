@@ -208,6 +208,10 @@ func TestDumpOfTheNativeForm(t *testing.T) {
 			t.Error(m)
 		}
 	}
+	c.HA = policy.HA{Queueing: "bounded"}
+	if out, want := string(Dump(c, nil)), "# what the cluster demands: \"queueing bounded\" ("; !strings.Contains(out, want) {
+		t.Errorf("without a deadline: there is no %q in\n%s", want, out)
+	}
 }
 
 func FuzzDump(f *testing.F) {
