@@ -18,6 +18,9 @@ func configRulesCommand(std streams) *cobra.Command {
 		Long: "What `config check` looks for, a line each; with an ID: what it means, what happens\nto whom, and what to do.",
 		Args: takes(0, 1, "one rule's id"),
 		RunE: func(_ *cobra.Command, args []string) error {
+			if markdown && (asJSON || len(args) > 0) {
+				return usagef("--markdown is the whole page: neither an ID nor --json goes with it")
+			}
 			rules := lint.Rules()
 			if len(args) == 1 {
 				one, ok := lint.Lookup(args[0])
@@ -46,7 +49,7 @@ func configRulesCommand(std streams) *cobra.Command {
 		},
 	}
 	c.Flags().BoolVar(&asJSON, "json", false, "as JSON")
-	c.Flags().BoolVar(&markdown, "markdown", false, "as docs/lint.md has it")
+	c.Flags().BoolVar(&markdown, "markdown", false, "all of them, as docs/lint.md has it")
 	return c
 }
 

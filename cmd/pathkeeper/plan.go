@@ -1,6 +1,8 @@
 package main
 
 import (
+	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -38,8 +40,8 @@ Exit codes: 0 nothing would change; 3 something would; 1 there is no plan, stand
 error says why; 2 the command line is wrong.`,
 		Args: takes(0, 1, "one file or directory"),
 	}
-	out := c.Flags().StringP("out", "o", "", "write the plan to this file, for `apply`")
-	asJSON := c.Flags().Bool("json", false, "print the plan as `apply` reads it")
+	out := c.Flags().StringP("out", "o", "", "write the plan to this `FILE`, for apply")
+	asJSON := c.Flags().Bool("json", false, "print the plan as apply reads it")
 	c.RunE = func(c *cobra.Command, args []string) error {
 		place := ""
 		if len(args) == 1 {
@@ -48,7 +50,7 @@ error says why; 2 the command line is wrong.`,
 				return fmt.Errorf("%s: %w", args[0], err)
 			}
 		}
-		talk := func(text string) { fmt.Fprintln(std.err, show.Safe(text)) }
+		talk := func(text string) { fmt.Fprintln(std.err, "pathkeeper: "+show.Safe(text)) }
 		r, err := at.on.plan(c.Context(), *at, place, talk)
 		switch {
 		case errors.Is(err, server.ErrNotRunning):
@@ -89,12 +91,31 @@ func readPlan(name string, read func(string) ([]byte, error)) (p mpath.Plan, err
 		return p, fmt.Errorf("reading the plan: %w", err)
 	}
 	if err := json.Unmarshal(text, &p); err != nil {
-		return p, fmt.Errorf("%s is no plan: %w", name, err)
+		return p, fmt.Errorf("%s is no plan that `pathkeeper plan --out` wrote, or not all of one: %s; nothing is done: make it anew", name, notJSON(err, text))
 	}
 	if p.Version != mpath.PlanVersion {
 		return p, fmt.Errorf("%s is no plan of this version: it says version %d, this is %d; make it anew with `pathkeeper plan`", name, p.Version, mpath.PlanVersion)
 	}
 	return p, nil
+}
+
+// notJSON says where a text stops being a plan.
+func notJSON(err error, text []byte) string {
+	var syntax *json.SyntaxError
+	var kind *json.UnmarshalTypeError
+	at := int64(len(text))
+	switch {
+	case len(bytes.TrimSpace(text)) == 0:
+		return "it is empty"
+	case errors.As(err, &kind):
+		return fmt.Sprintf("%s in line %d is of another kind", cmp.Or(kind.Field, "what stands"), 1+bytes.Count(text[:min(kind.Offset, at)], []byte("\n")))
+	case errors.As(err, &syntax) && syntax.Offset < at:
+		at = syntax.Offset
+		return fmt.Sprintf("line %d is no JSON", 1+bytes.Count(text[:max(at-1, 0)], []byte("\n")))
+	case errors.As(err, &syntax):
+		return "it ends too early"
+	}
+	return err.Error()
 }
 
 func (thisMachine) writeFile(name string, text []byte) error { return os.WriteFile(name, text, 0o600) }

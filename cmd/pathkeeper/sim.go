@@ -68,7 +68,7 @@ error says where, and nothing was run.`,
 	c.Flags().BoolVarP(&o.verbose, "verbose", "v", false, "tell what is expected, too")
 	c.Flags().BoolVar(&o.shell, "shell", false, "take commands from standard input")
 	o.storm.flags(c.Flags())
-	c.Flags().StringVar(&o.record, "record", "", "write what the daemon was told and decided to this file, for `pathkeeper replay`")
+	c.Flags().StringVar(&o.record, "record", "", "write what the daemon was told and decided to this `FILE`, for pathkeeper replay")
 	return c
 }
 
