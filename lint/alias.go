@@ -94,6 +94,18 @@ func aliasRules() []Rule {
 			},
 		},
 		{
+			ID: "disk-name-taken", Severity: Error, Summary: "a single disk's name that another one has, or that lies below it",
+			Why: "Of two links of one name udev keeps either. So the first entry of the file gets it, and the other disk goes without link, owner and mode: its service finds the wrong disk or none.",
+			Fix: "Give each disk its own name.", check: func(r *run) {
+				compiled, _ := policy.Compile(*r.config)
+				for i, d := range r.config.Disks {
+					if why := compiled.UnusedDisk(i); why != "" {
+						r.report(d.Origin, fmt.Sprintf("names entry of %s: %s", d.WWID, why))
+					}
+				}
+			},
+		},
+		{
 			ID: "alias-prefix-odd", Severity: Warning, Summary: "an alias_prefix that makes names of other devices",
 			Why: "Prefix `sd` gives sda, sdb: names that every script takes for single disks. A prefix that ends in a letter a-z without need makes names that cannot be told from others.",
 			Fix: "Leave it at mpath, or take a word of your own.", check: func(r *run) {
@@ -115,6 +127,9 @@ func (r *run) eachName(visit func(name, wwid string, o policy.Origin)) {
 		}
 	}
 	for _, d := range r.config.Disks {
+		if d.Name == "" {
+			continue // only an owner or a mode is given
+		}
 		_, base, _ := cutLast(d.Name)
 		visit(base, d.WWID, d.Origin)
 	}

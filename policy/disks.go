@@ -171,6 +171,10 @@ func (c *Compiled) compileDisks() (problems []Problem) {
 	return problems
 }
 
+// UnusedDisk says why entry i of Config.Disks gives nothing, such as a name that an
+// earlier one has; "" it counts.
+func (c *Compiled) UnusedDisk(i int) string { return c.singles.bad[i] }
+
 func diskProblem(d Disk) string {
 	switch bad := CheckDiskName(d.Name); {
 	case d.WWID == "":
