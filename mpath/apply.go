@@ -368,6 +368,7 @@ func (mc *Machine) partLoaded(m *mmap, e ActionDone) {
 	p := &m.part
 	switch {
 	case p.since == 0 || p.loadedAt != 0:
+	case !p.exact && p.asked == 0: // it was on its way when the part began: no load of this part
 	case e.Errno == ErrnoNone:
 		if p.loadedAt = mc.now; len(p.kept) > 0 {
 			p.until = mc.now.After(watchLimit)
