@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -118,7 +119,36 @@ func notJSON(err error, text []byte) string {
 	return err.Error()
 }
 
-func (thisMachine) writeFile(name string, text []byte) error { return os.WriteFile(name, text, 0o600) }
+// writeFile puts a new file, whole and for its owner alone, in the place of an old
+// one. Written into, an old one would keep its owner, who could change what root
+// applies later; and a link may have been left by somebody who wants another file
+// written over. What is no file, such as /dev/null, is written to as it is.
+func (thisMachine) writeFile(name string, text []byte) (err error) {
+	link, err := os.Lstat(name)
+	switch {
+	case errors.Is(err, fs.ErrNotExist) || err == nil && link.Mode().IsRegular():
+	case err != nil:
+		return err
+	default:
+		target, err := os.Stat(name)
+		if err != nil || target.Mode().IsRegular() {
+			return fmt.Errorf("%s is a symbolic link: name the file itself", name)
+		}
+		return os.WriteFile(name, text, 0o600)
+	}
+	f, err := os.CreateTemp(filepath.Dir(name), ".pathkeeper-plan-*") // 0600, never one that is there
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(text)
+	if err = errors.Join(err, f.Close()); err == nil {
+		err = os.Rename(f.Name(), name)
+	}
+	if err != nil {
+		_ = os.Remove(f.Name())
+	}
+	return err
+}
 
 func (thisMachine) readFile(name string) ([]byte, error) { return readBounded(name, maxInputBytes) }
 
