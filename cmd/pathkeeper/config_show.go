@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -84,8 +85,10 @@ func readConfig(at places, files []string, talk func(string)) (policy.Config, er
 	} else {
 		cfg, messages, err = at.on.config(at)
 	}
+	var told *configs.Error // its message is told by who gets the error, with the line
+	errors.As(err, &told)
 	for _, m := range messages {
-		if m.Level == configs.LevelError || err == nil && m.Level == configs.LevelWarning {
+		if m.Level == configs.LevelError && (told == nil || m != told.Message) || err == nil && m.Level == configs.LevelWarning {
 			talk(m.String())
 		}
 	}
