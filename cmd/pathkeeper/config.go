@@ -21,7 +21,7 @@ func configCommand(at *places, std streams) *cobra.Command {
 	}
 	c.AddCommand(configHelpCommand(std), configShowCommand(at, std), configDumpCommand(at, std),
 		configCheckCommand(at, std), configRulesCommand(std),
-		configConvertCommand(at, std), configDiffCommand(std), configSchemaCommand(std))
+		configConvertCommand(at, std), configDiffCommand(at, std), configSchemaCommand(std))
 	return c
 }
 

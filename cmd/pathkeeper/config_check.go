@@ -159,15 +159,7 @@ func checkSystem(at *places, machine *lint.Machine) checked {
 
 // checkFile checks one file by itself.
 func checkFile(at *places, name string, machine *lint.Machine) checked {
-	if _, ours := at.on.(thisMachine); ours {
-		cfg, messages, err := configs.LoadFiles([]string{name})
-		return checkConfig(at, name, cfg, messages, err, machine)
-	}
-	data, err := at.on.readFile(name)
-	if err != nil {
-		return checkConfig(at, name, policy.Config{}, nil, err, machine)
-	}
-	cfg, messages, err := configs.Parse([]configs.File{{Path: name, Data: data}})
+	cfg, messages, err := at.loadFiles([]string{name})
 	return checkConfig(at, name, cfg, messages, err, machine)
 }
 

@@ -19,7 +19,7 @@ const (
 	exitDiffError = 2
 )
 
-func configDiffCommand(std streams) *cobra.Command {
+func configDiffCommand(at *places, std streams) *cobra.Command {
 	var asJSON bool
 	c := &cobra.Command{
 		Use: "diff OLD NEW", Short: "What changes in meaning from one configuration to another",
@@ -34,7 +34,7 @@ used.`,
 		RunE: func(_ *cobra.Command, args []string) error {
 			var two [2]policy.Config
 			for i, name := range args {
-				cfg, err := configAt(name, func(text string) { fmt.Fprintln(std.err, "pathkeeper: "+show.Safe(text)) })
+				cfg, err := configAt(*at, name, func(text string) { fmt.Fprintln(std.err, "pathkeeper: "+show.Safe(text)) })
 				if err != nil {
 					return ending{exitDiffError, err}
 				}
@@ -55,23 +55,23 @@ used.`,
 }
 
 // configAt reads the configuration that is a file, or below a directory.
-func configAt(name string, talk func(string)) (policy.Config, error) {
-	st, err := os.Stat(name)
-	if err != nil {
-		return policy.Config{}, fmt.Errorf("reading the configuration: %w", err)
-	}
-	var cfg policy.Config
-	var messages []configs.Message
-	if st.IsDir() {
-		places := configs.PathsBelow(name)
-		main, _ := places.InForce()
-		if _, err := os.Stat(main); err != nil {
-			return cfg, fmt.Errorf("reading the configuration: there is neither %s nor %s", places.Native, places.Main)
+func configAt(at places, name string, talk func(string)) (policy.Config, error) {
+	load := func() (policy.Config, []configs.Message, error) { return at.loadFiles([]string{name}) }
+	if _, ours := at.on.(thisMachine); ours {
+		st, err := os.Stat(name)
+		if err != nil {
+			return policy.Config{}, fmt.Errorf("reading the configuration: %w", err)
 		}
-		cfg, messages, err = configs.Load(places)
-	} else {
-		cfg, messages, err = configs.LoadFiles([]string{name})
+		if st.IsDir() {
+			places := configs.PathsBelow(name)
+			main, _ := places.InForce()
+			if _, err := os.Stat(main); err != nil {
+				return policy.Config{}, fmt.Errorf("reading the configuration: there is neither %s nor %s", places.Native, places.Main)
+			}
+			load = func() (policy.Config, []configs.Message, error) { return configs.Load(places) }
+		}
 	}
+	cfg, messages, err := load()
 	for _, m := range messages {
 		if err == nil && m.Level == configs.LevelWarning {
 			talk(m.String())

@@ -21,7 +21,7 @@ configuration of this host. With several, a later one is laid over an earlier on
 			if len(files) == 0 {
 				return dumpHost(at, std)
 			}
-			c, messages, err := configs.LoadFiles(files)
+			c, messages, err := at.loadFiles(files)
 			return dump(std, c, messages, err)
 		},
 	}

@@ -81,7 +81,7 @@ func readConfig(at places, files []string, talk func(string)) (policy.Config, er
 	var messages []configs.Message
 	var err error
 	if len(files) > 0 {
-		cfg, messages, err = configs.LoadFiles(files)
+		cfg, messages, err = at.loadFiles(files)
 	} else {
 		cfg, messages, err = at.on.config(at)
 	}

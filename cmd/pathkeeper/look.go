@@ -72,6 +72,23 @@ func (p places) load() (policy.Config, []configs.Message, error) {
 	return configs.Load(configs.PathsAt(p.configFile, p.configDir))
 }
 
+// loadFiles reads files of the host that is worked on: the first as the main file, the
+// others over it.
+func (p places) loadFiles(names []string) (policy.Config, []configs.Message, error) {
+	if _, ours := p.on.(thisMachine); ours {
+		return configs.LoadFiles(names)
+	}
+	var files []configs.File
+	for i, name := range names {
+		data, err := p.on.readFile(name)
+		if err != nil {
+			return policy.Config{}, nil, fmt.Errorf("reading the configuration: %w", err)
+		}
+		files = append(files, configs.File{Path: name, Data: data, DropIn: i > 0})
+	}
+	return configs.Parse(files)
+}
+
 func observeOptions(at places, checks bool) daemon.ObserveOptions {
 	return daemon.ObserveOptions{
 		Options: daemon.Options{ConfigFile: at.configFile, ConfigDir: at.configDir, Version: version},
