@@ -1,6 +1,7 @@
 package configs
 
 import (
+	"bytes"
 	"cmp"
 	"errors"
 	"fmt"
@@ -75,6 +76,16 @@ func (p Paths) InForce() (main, dir string) {
 	return p.Main, p.Dir
 }
 
+// saysNothing says whether a YAML file has comments and blanks only.
+func saysNothing(data []byte) bool {
+	for line := range bytes.Lines(data) {
+		if line = bytes.TrimSpace(line); len(line) > 0 && line[0] != '#' && string(line) != "---" {
+			return false
+		}
+	}
+	return true
+}
+
 // Load reads the files from disk and parses them. Of multipath.conf only the main
 // file can fail: it is there and unreadable, or has an error. Of the native form
 // every file can: it counts as a whole or not at all.
@@ -90,6 +101,16 @@ func Load(p Paths) (policy.Config, []Message, error) {
 		return policy.Config{}, nil, fmt.Errorf("reading the configuration: %w", err)
 	}
 	var messages []Message
+	if native && p.Main != "" && p.Main != main {
+		if _, err := os.Lstat(p.Main); err == nil {
+			if saysNothing(data) {
+				return policy.Config{}, nil, fmt.Errorf("%s says nothing and would take the place of %s: write what it shall say, at least `defaults: {}`, or remove it", main, p.Main)
+			}
+			messages = append(messages, Message{
+				Level: LevelNote, Kind: NotRead, Origin: policy.Origin{File: p.Main}, Text: "is not read: " + main + " takes its place",
+			})
+		}
+	}
 	unreadable := func(path string, err error) {
 		messages = append(messages, Message{
 			Level: LevelWarning, Kind: UnreadableFile, Origin: policy.Origin{File: path}, Text: fmt.Sprintf("left out: %v", err),

@@ -81,6 +81,7 @@ const (
 	MatchesAll     Kind = "matches-all"     // a blacklist entry that hits every device
 	More           Kind = "more"            // messages that are left out
 	UnreadableFile Kind = "unreadable-file" // a drop-in that cannot be read
+	NotRead        Kind = "not-read"        // multipath.conf beside the native form
 )
 
 // Message is one thing said about the files.

@@ -45,5 +45,6 @@ func parserRules() []Rule {
 		told(configs.MatchesAll, Warning, "a rule that hits every device", "Empty texts match anything.", "Give vendor or product."),
 		told(configs.More, Hint, "more messages than are shown", "The first ones are usually the cause of the others.", "Correct those and check again."),
 		told(configs.UnreadableFile, Warning, "a drop-in that cannot be read", "Nothing of it counts.", "Correct its permissions, or remove it."),
+		told(configs.NotRead, Hint, "multipath.conf beside pathkeeper.yaml", "One form is read, and the native one goes first.", "Remove the other, or keep it for the way back."),
 	}
 }

@@ -324,6 +324,20 @@ func (d differences) configured() string {
 	return strings.Join(out, "; ")
 }
 
+// beyondPlan says what a table would change that the plan says nothing of, "" nothing:
+// paths may come and leave at any time.
+func (m *mmap) beyondPlan(t table.Table) string {
+	if m.part.since == 0 || !m.part.exact || m.part.plan.Has(PlanReload) {
+		return ""
+	}
+	for _, d := range table.Diff(only(t, m.paths), only(m.have.Table, m.paths)) {
+		if d.Field == table.FieldFeatures || d.Field == table.FieldSelector {
+			return d.String()
+		}
+	}
+	return ""
+}
+
 // another says in what a table is not the planned one, "" it is, or that was loaded:
 // what comes then is no part of the plan.
 func (p *part) another(t table.Table) string {

@@ -147,11 +147,8 @@ func (mc *Machine) checkPart(bad report, a LoadMap) {
 		bad(lawPlanned, "%s: %s", a.Name, another)
 	}
 	if p.exact && !p.plan.Has(PlanReload) {
-		have := only(m.have.Table, m.paths)
-		for _, d := range table.Diff(only(a.Table, m.paths), have) {
-			if d.Field == table.FieldFeatures || d.Field == table.FieldSelector {
-				bad(lawPlanned, "%s: the plan has no load: %s", a.Name, d)
-			}
+		if beyond := m.beyondPlan(a.Table); beyond != "" {
+			bad(lawPlanned, "%s: the plan has no load: %s", a.Name, beyond)
 		}
 		return
 	}

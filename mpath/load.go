@@ -52,7 +52,12 @@ func (mc *Machine) planRevive(m *mmap, ps []*path) {
 	}
 	m.holdUntil, m.retryAt = 0, 0
 	if l := mc.loadOf(m, ps); anyUp(l.paths) {
-		mc.ask(m, "load", mc.loadMap(m, l, "the map has no table"))
+		a := mc.loadMap(m, l, "the map has no table")
+		if another := m.part.another(a.Table); another != "" {
+			mc.refusePart(m, "the table would be another than planned: "+another)
+			return // it gets one in the next step
+		}
+		mc.ask(m, "load", a)
 	}
 }
 
@@ -200,6 +205,9 @@ func (mc *Machine) planLoad(m *mmap, ps []*path) bool {
 	a := mc.loadMap(m, l, strings.Join(why, "; "))
 	if another := m.part.another(a.Table); another != "" {
 		return mc.refusePart(m, "the table would be another than planned: "+another)
+	}
+	if beyond := m.beyondPlan(a.Table); beyond != "" { // seen only now where no path of the table works
+		return mc.refusePart(m, "it would get a new table, which the plan does not say: "+beyond)
 	}
 	mc.noteLoad(m, a)
 	m.retryAt, m.failbackAt, m.followAt, m.regroup = 0, 0, 0, false
