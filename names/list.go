@@ -67,7 +67,8 @@ func (l *List) sort() {
 	})
 }
 
-// magic begins the text form: the format and its version.
+// magic begins the text form: the format and its version. In what was exported the
+// number of entries follows, so that a list that was cut off is not taken for whole.
 const magic = "pathkeeper-names 1"
 
 // Limits of what is read.
@@ -85,7 +86,7 @@ func (l List) String() string {
 	b.WriteString("# On another node, `pathkeeper names compare FILE` says what differs there and\n")
 	b.WriteString("# `pathkeeper names import FILE` takes these names over. A - is not set, blanks and\n")
 	b.WriteString("# the like are %HH. there: whether this node had the LUN.\n")
-	b.WriteString(magic + "\n")
+	fmt.Fprintf(&b, "%s %d\n", magic, len(l.Entries))
 	rows := [][]string{{"# kind", "wwid", "name", "owner", "group", "mode", "bytes", "from", "there", "other-ids"}}
 	for _, e := range l.Entries {
 		size, there := "-", "no"
@@ -185,7 +186,7 @@ func Parse(data []byte) (List, []Problem) {
 	if len(data) > MaxFileBytes {
 		return l, []Problem{{1, fmt.Sprintf("the file has %d bytes, %d are the most", len(data), MaxFileBytes)}}
 	}
-	begun := false
+	begun, count := false, -1
 	wwids, names := map[[2]string]int{}, map[[2]string]int{}
 	number := 0
 	for line := range strings.Lines(string(data)) {
@@ -196,6 +197,11 @@ func Parse(data []byte) (List, []Problem) {
 		case len(words) == 0 || line[0] == '#':
 			continue
 		case !begun:
+			if len(words) == 3 {
+				if n, err := strconv.ParseUint(words[2], 10, 31); err == nil {
+					count, words = int(n), words[:2]
+				}
+			}
 			if strings.Join(words, " ") != magic {
 				return l, []Problem{{number, fmt.Sprintf("%.40q is not %q: this is no list that `pathkeeper names export` wrote", line, magic)}}
 			}
@@ -227,6 +233,9 @@ func Parse(data []byte) (List, []Problem) {
 	}
 	if !begun {
 		say(1, "the line %q is missing: this is no list that `pathkeeper names export` wrote", magic)
+	}
+	if whole := len(data) > 0 && data[len(data)-1] == '\n'; count >= 0 && len(problems) == 0 && (count != len(l.Entries) || !whole) {
+		say(number, "the first line says %d entries, %d are here: the list was cut off or edited; export it again, or leave the number out", count, len(l.Entries))
 	}
 	l.sort()
 	return l, problems

@@ -73,7 +73,7 @@ func host(t *testing.T) Host {
 	return Collect("node1", s, b)
 }
 
-const exported = `pathkeeper-names 1
+const exported = `pathkeeper-names 1 9
 # kind wwid      name    owner  group    mode bytes   from     there other-ids
 map    1canon    mpathc  -      -        -    1048576 bindings yes   Sold
 map    3600a     ocr1    grid   asmadmin 0660 1048576 config   yes
@@ -316,4 +316,20 @@ func FuzzParse(f *testing.F) {
 			t.Fatalf("%v, %v", problems, Compare(l, back))
 		}
 	})
+}
+
+func TestAListThatWasCutOffIsRefused(t *testing.T) {
+	l, problems := Parse([]byte(exported))
+	if len(problems) > 0 || len(l.Entries) < 2 {
+		t.Fatal(problems)
+	}
+	text := l.String()
+	if back, problems := Parse([]byte(text)); len(problems) > 0 || len(back.Entries) != len(l.Entries) {
+		t.Fatalf("whole: %v", problems)
+	}
+	for cut := len(text) - 1; cut > strings.Index(text, magic)+len(magic)+3; cut-- {
+		if _, problems := Parse([]byte(text[:cut])); len(problems) == 0 {
+			t.Fatalf("cut at %d of %d: taken for whole:\n%s", cut, len(text), text[:cut])
+		}
+	}
 }
