@@ -3,6 +3,8 @@ package main
 import (
 	"errors"
 	"fmt"
+	"os"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -28,6 +30,11 @@ Exit codes: 0 done as planned; 1 refused, or a map is not as planned, standard e
 says why; 2 the command line is wrong.`,
 		Args: takes(1, 1, "a plan, from `plan --out`"),
 		RunE: func(c *cobra.Command, args []string) error {
+			if _, real := at.on.(thisMachine); real {
+				if err := trusted(args[0], os.Geteuid()); err != nil {
+					return err
+				}
+			}
 			p, err := readPlan(args[0], at.on.readFile)
 			if err != nil {
 				return err
@@ -53,4 +60,20 @@ says why; 2 the command line is wrong.`,
 			return nil
 		},
 	}
+}
+
+// trusted refuses a plan that somebody else may have written since it was read by a
+// person: it names the configuration that root is going to put in force.
+func trusted(name string, euid int) error {
+	st, err := os.Stat(name)
+	if err != nil || !st.Mode().IsRegular() {
+		return nil // reading it says so, and a pipe is somebody's own
+	}
+	switch sys, ok := st.Sys().(*syscall.Stat_t); {
+	case ok && sys.Uid != 0 && int(sys.Uid) != euid:
+		return fmt.Errorf("%s belongs to user %d, who may have changed it since it was read: plan again, or look through it and `chown root` it", show.Safe(name), sys.Uid)
+	case st.Mode().Perm()&0o022 != 0:
+		return fmt.Errorf("%s can be written by others (mode %04o), who may have changed it since it was read: plan again, or look through it and `chmod go-w` it", show.Safe(name), st.Mode().Perm())
+	}
+	return nil
 }
