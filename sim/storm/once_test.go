@@ -1,0 +1,19 @@
+package storm
+
+import (
+	"fmt"
+	"testing"
+)
+
+// Storms of the core that long campaigns found: a reload that forgot its map's
+// deadline (935), an operator's reload within an apply (114, 518, 783, 789), loads of
+// an apply that its plan did not name (1525, 2669, 2769, 4648, 5332).
+func TestStormsThatOnceBrokeALaw(t *testing.T) {
+	for _, seed := range []uint64{114, 518, 783, 789, 935, 1525, 2669, 2769, 4648, 5332} {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			if r := RunCore(CoreOptions{Seed: seed}); r.Err != nil {
+				t.Error(r.Err)
+			}
+		})
+	}
+}
