@@ -259,7 +259,7 @@ func (d *Daemon) serve(ctx context.Context, loader *configLoader, first loaded, 
 
 	ready := false
 	g.Go(func() error { return d.saveOnSignal(gctx) })
-	d.begin(first.event(false), kernelOffers("/"))
+	d.begin(first.event(false), KernelOffers("/"))
 	d.reportConfig(first)
 	g.Go(func() error {
 		d.lookAtAllNodes(gctx)

@@ -17,9 +17,9 @@ import (
 	"pathkeeper/policy"
 )
 
-// kernelOffers finds the path selectors and hardware handlers of the running
+// KernelOffers finds the path selectors and hardware handlers of the running
 // kernel by its modules. Where that cannot be told, everything is assumed.
-func kernelOffers(root string) policy.Kernel {
+func KernelOffers(root string) policy.Kernel {
 	var u unix.Utsname
 	if unix.Uname(&u) != nil {
 		return policy.Kernel{}
@@ -55,21 +55,30 @@ func kernelOffers(root string) policy.Kernel {
 // host uses (userdb, LDAP) by getent. A name without a number is a warning: the
 // node keeps its owner.
 func resolveNames(cfg policy.Config, warn func(policy.Origin, string)) (users, groups []mpath.NameID) {
+	for _, s := range owners(cfg) {
+		if s.Keyword == "uid" {
+			users = addName(users, s, "passwd", lookupUser, warn)
+		} else {
+			groups = addName(groups, s, "group", lookupGroup, warn)
+		}
+	}
+	return users, groups
+}
+
+// owners gives the uid and gid settings of a configuration, in its order.
+func owners(cfg policy.Config) (out []policy.Setting) {
 	layers := []policy.Layer{cfg.Defaults, cfg.Overrides}
 	for _, m := range cfg.Multipaths {
 		layers = append(layers, m.Layer)
 	}
 	for _, l := range layers {
 		for _, s := range l {
-			switch s.Keyword {
-			case "uid":
-				users = addName(users, s, "passwd", lookupUser, warn)
-			case "gid":
-				groups = addName(groups, s, "group", lookupGroup, warn)
+			if s.Keyword == "uid" || s.Keyword == "gid" {
+				out = append(out, s)
 			}
 		}
 	}
-	return users, groups
+	return out
 }
 
 func addName(list []mpath.NameID, s policy.Setting, db string, lookup func(string) (string, error), warn func(policy.Origin, string)) []mpath.NameID {
@@ -122,12 +131,8 @@ func getent(db, name string) (string, error) {
 	return f[2], nil
 }
 
-// KernelOffers is what the running kernel offers, for commands that check a
-// configuration without the daemon.
-func KernelOffers(root string) policy.Kernel { return kernelOffers(root) }
-
 // UnknownNames gives the users and groups of a configuration that this machine
-// does not know, those of single disks too.
+// does not know, those of single disks not among them.
 func UnknownNames(cfg policy.Config) (users, groups []string) {
 	known, knownGroups := resolveNames(cfg, func(policy.Origin, string) {})
 	unknown := func(name string, have []mpath.NameID, list []string) []string {
@@ -137,18 +142,11 @@ func UnknownNames(cfg policy.Config) (users, groups []string) {
 		}
 		return append(list, name)
 	}
-	layers := []policy.Layer{cfg.Defaults, cfg.Overrides}
-	for _, m := range cfg.Multipaths {
-		layers = append(layers, m.Layer)
-	}
-	for _, l := range layers {
-		for _, s := range l {
-			switch s.Keyword {
-			case "uid":
-				users = unknown(s.Value, known, users)
-			case "gid":
-				groups = unknown(s.Value, knownGroups, groups)
-			}
+	for _, s := range owners(cfg) {
+		if s.Keyword == "uid" {
+			users = unknown(s.Value, known, users)
+		} else {
+			groups = unknown(s.Value, knownGroups, groups)
 		}
 	}
 	return users, groups
