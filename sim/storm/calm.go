@@ -51,7 +51,7 @@ func (s *Storm) astray() {
 		since, ok := s.swapped[d]
 		switch {
 		case !ok:
-		case !s.d.Running() || s.d.Hung() > 0 || s.w.FailDM > 0 || !d.Reachable():
+		case !s.d.Running() || s.d.Hung() > 0 || s.w.FailDM > 0 || !d.Reachable() || s.inSuspended(d):
 			s.swapped[d] = now
 		case d.LUN() != s.meant[d] && s.activeAstray(d) && now.Since(since) > knowBound:
 			s.bad(lawAstray, "%s is active, meant for %s, leads to %s for %d s", d.Name, s.meant[d].Name, d.LUN().Name, now.Since(since).Seconds())
@@ -84,7 +84,7 @@ func (s *Storm) calm() {
 		if s.moved[d] { // as the daemon's message says: delete it and scan again
 			s.tell("%s put right", d.Name)
 			meant := s.of[s.meant[d]]
-			d.Delete()
+			s.remove(d)
 			s.add(meant, d.TPG)
 			continue
 		}

@@ -17,6 +17,9 @@ import (
 type CoreOptions struct {
 	Seed  uint64
 	Cover *Cover
+	// Nameless leaves out aliases, as storms did before reloads renamed: a seed found
+	// then is the same storm.
+	Nameless bool
 	// Tell gets each event and action with its time.
 	Tell func(line string)
 }
@@ -71,11 +74,15 @@ func (s *coreStorm) build() {
 		s.add(i % s.k.luns)
 	}
 	fill := &Storm{}
-	for range s.k.luns {
-		fill.plans = append(fill.plans, newPlan(s.r))
+	for i := range s.k.luns {
+		p := newPlan(s.r)
+		if !s.Nameless && s.r.IntN(3) == 0 {
+			p.alias = fmt.Sprintf("data%d", i)
+		}
+		fill.plans = append(fill.plans, p)
 	}
 	for i := range s.confs {
-		text := fill.defaults(s.r, s.size > 100) + entriesOf(fill.plans, func(i int) string { return wwidOf(i) })
+		text := fill.defaults(s.r, s.size > 100) + entriesOf(fill.plans, i, func(i int) string { return wwidOf(i) })
 		if s.r.IntN(2) == 0 { // a LUN that is none of ours, or not any more
 			s.banned[i] = wwidOf(s.r.IntN(s.k.luns))
 			text += "blacklist {\n wwid " + s.banned[i] + "\n}\n"

@@ -1,6 +1,8 @@
 package storm
 
 import (
+	"slices"
+
 	"pathkeeper/mpath"
 	"pathkeeper/sim"
 )
@@ -28,7 +30,7 @@ func kinds() []kind {
 		{"a controller is cut off", 5, (*Storm).cutController},
 		{"all paths of a LUN are lost", 3, (*Storm).cutLUN},
 		{"access states change", 7, (*Storm).access},
-		{"a device is deleted", 5, func(s *Storm, g Gust) { s.withDisk(g, func(d *sim.Disk) { s.tell("%s deleted", d.Name); d.Delete() }) }},
+		{"a device is deleted", 5, func(s *Storm, g Gust) { s.withDisk(g, func(d *sim.Disk) { s.tell("%s deleted", d.Name); s.remove(d) }) }},
 		{"all devices of a LUN are deleted", 1, (*Storm).deleteLUN},
 		{"a new path comes", 7, (*Storm).addPath},
 		{"a path leads to another LUN", 7, (*Storm).remap},
@@ -155,7 +157,29 @@ func (s *Storm) deleteAll(p *plan) {
 	s.tell("%s: all devices deleted", p.lun.Name)
 	for _, d := range s.w.Disks() {
 		if s.meant[d] == p.lun {
-			d.Delete()
+			s.remove(d)
+		}
+	}
+}
+
+// remove deletes a disk. Where it was the last of a map's, that is noted at once:
+// another one may come in the same moment.
+func (s *Storm) remove(d *sim.Disk) {
+	d.Delete()
+	left := s.w.Disks()
+	for _, p := range s.plans {
+		if p.app == nil || p.lun != s.meant[d] {
+			continue
+		}
+		none := true
+		groups, _ := p.app.m.Layout()
+		for _, g := range groups {
+			for _, member := range g {
+				none = none && !slices.Contains(left, member.Disk)
+			}
+		}
+		if none {
+			p.app.goneAt = s.w.Now()
 		}
 	}
 }
@@ -237,6 +261,25 @@ func (s *Storm) activeAstray(d *sim.Disk) bool {
 		for _, g := range groups {
 			for _, p := range g {
 				if p.Disk == d && p.Active && m.UUID() != "mpath-"+d.LUN().WWID() {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
+
+// inSuspended says whether a map that holds the disk is suspended: nothing can be
+// failed there, and no I/O goes there either.
+func (s *Storm) inSuspended(d *sim.Disk) bool {
+	for _, m := range s.w.Devices() {
+		if !m.Suspended() {
+			continue
+		}
+		groups, _ := m.Layout()
+		for _, g := range groups {
+			for _, p := range g {
+				if p.Disk == d {
 					return true
 				}
 			}

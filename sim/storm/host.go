@@ -86,7 +86,7 @@ func (s *Storm) build(r *rand.Rand) {
 		}
 	}
 	for i := range s.conf {
-		s.conf[i] = s.defaults(r, big) + entriesOf(s.plans, func(i int) string { return s.plans[i].lun.WWID() })
+		s.conf[i] = s.defaults(r, big) + entriesOf(s.plans, i, func(i int) string { return s.plans[i].lun.WWID() })
 	}
 }
 
@@ -113,15 +113,20 @@ func (s *Storm) defaults(r *rand.Rand, big bool) string {
 	return "defaults {\n " + strings.Join(lines, "\n ") + "\n}\n"
 }
 
-// entriesOf are the same in both: what a LUN may do to I/O does not change under it.
-func entriesOf(plans []*plan, wwid func(i int) string) string {
+// entriesOf are the same in both configurations but for some names, so that a reload
+// renames: what a LUN may do to I/O does not change under it.
+func entriesOf(plans []*plan, which int, wwid func(i int) string) string {
 	var b strings.Builder
 	b.WriteString("multipaths {\n")
 	for i, p := range plans {
 		fmt.Fprintf(&b, " multipath {\n  wwid %s\n  path_grouping_policy %s\n  failback %s\n  no_path_retry %s\n  flush_on_last_del %s\n  prio alua\n",
 			wwid(i), p.grouping, p.failback, p.retryWord(), p.flush)
 		if p.alias != "" {
-			fmt.Fprintf(&b, "  alias %s\n  uid 54\n  gid 7\n  mode 0640\n", p.alias)
+			alias := p.alias
+			if which == 1 && i%2 == 0 {
+				alias += "_new"
+			}
+			fmt.Fprintf(&b, "  alias %s\n  uid 54\n  gid 7\n  mode 0640\n", alias)
 		}
 		b.WriteString(" }\n")
 	}

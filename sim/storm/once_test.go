@@ -11,7 +11,7 @@ import (
 func TestStormsThatOnceBrokeALaw(t *testing.T) {
 	for _, seed := range []uint64{114, 518, 783, 789, 935, 1525, 2669, 2769, 4648, 5332} {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
-			if r := RunCore(CoreOptions{Seed: seed}); r.Err != nil {
+			if r := RunCore(CoreOptions{Seed: seed, Nameless: true}); r.Err != nil {
 				t.Error(r.Err)
 			}
 		})
