@@ -42,6 +42,9 @@ func (mc *Machine) guard(part func()) {
 	part()
 }
 
+// TripText is what the core says when it panics because a test wanted it to.
+const TripText = "tripped by a test"
+
 // Trip makes the core panic when it settles its n-th map from now: for tests of
 // what comes then.
 func (mc *Machine) Trip(n int) { mc.trip = n }
@@ -49,7 +52,7 @@ func (mc *Machine) Trip(n int) { mc.trip = n }
 func (mc *Machine) tripped() {
 	if mc.trip > 0 {
 		if mc.trip--; mc.trip == 0 {
-			panic("tripped by a test")
+			panic(TripText)
 		}
 	}
 }

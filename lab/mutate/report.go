@@ -66,13 +66,16 @@ func (p *Plan) judge(m Mutant, explained Explained) Result {
 		return Result{m, VerdictUnreached, ""}
 	}
 	o := p.Try(m)
+	if !o.Failed {
+		o = p.tryStorms(m)
+	}
 	switch {
 	case o.Failed:
 		return Result{m, VerdictKilled, o.By}
 	case ok:
 		return Result{m, VerdictExplained, why}
 	}
-	return Result{m, VerdictSurvived, ""}
+	return Result{m, VerdictSurvived, o.By}
 }
 
 // Sample takes every n-th mutant, always the same ones of the same code.

@@ -46,9 +46,14 @@ type Outcome struct {
 
 // runTests runs some tests of a test binary, all of them where the list is empty.
 func runTests(root, pkg, binary string, tests []string, env ...string) Outcome {
+	return runWith(root, pkg, binary, tests, smaller[pkg], env...)
+}
+
+// runWith is runTests with flags of the package's own tests.
+func runWith(root, pkg, binary string, tests, flags []string, env ...string) Outcome {
 	ctx, cancel := context.WithTimeout(context.Background(), wallLimit)
 	defer cancel()
-	args := append([]string{"-test.failfast", "-test.timeout", wallLimit.String()}, smaller[pkg]...)
+	args := append([]string{"-test.failfast", "-test.timeout", wallLimit.String()}, flags...)
 	if len(tests) > 0 {
 		args = append(args, "-test.run", "^("+strings.Join(tests, "|")+")$")
 	}
@@ -77,7 +82,7 @@ func runTests(root, pkg, binary string, tests []string, env ...string) Outcome {
 
 var (
 	failedTest = regexp.MustCompile(`(?m)^\s*--- FAIL: (\S+)`)
-	brokenLaw  = regexp.MustCompile(`law broken: ([^:\n]+)`)
+	brokenLaw  = regexp.MustCompile(`law broken(?: at [^:\n]+)?: ([^:\n]+)`)
 	panicked   = regexp.MustCompile(`(?m)^panic: (?:runtime error: )?(.{0,60})`)
 	inTest     = regexp.MustCompile(`(?m)^\S+\.(Test\w+)\(`)
 )
@@ -113,6 +118,7 @@ type Plan struct {
 	b       *Build
 	reach   map[int][]test // by mutant
 	LeftOut []string       // tests that take too long to be asked thousands of times
+	storms  *storms        // what survives the tests meets them; nil: it does not
 }
 
 // Prepare runs every test alone, all mutants off, to see what it reaches and costs.
@@ -157,15 +163,11 @@ func (p *Plan) measure(pkg, name string) error {
 	case o.Failed:
 		return fmt.Errorf("%s of %s fails without any mutant: %s", name, pkg, o.Output)
 	}
-	text, err := os.ReadFile(file)
-	if err != nil && !errors.Is(err, os.ErrNotExist) {
+	reached, err := readReach(file)
+	if err != nil {
 		return err
 	}
-	for line := range strings.Lines(string(text)) {
-		id, err := strconv.Atoi(strings.TrimSpace(line))
-		if err != nil {
-			return err
-		}
+	for _, id := range reached {
 		if list := p.reach[id]; len(list) == 0 || list[len(list)-1] != (test{pkg, name, took}) { // two packages write one file
 			p.reach[id] = append(list, test{pkg, name, took})
 		}
@@ -173,8 +175,27 @@ func (p *Plan) measure(pkg, name string) error {
 	return nil
 }
 
+// readReach reads which mutants a test process has met.
+func readReach(file string) ([]int, error) {
+	text, err := os.ReadFile(file)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, err
+	}
+	var out []int
+	for line := range strings.Lines(string(text)) {
+		id, err := strconv.Atoi(strings.TrimSpace(line))
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, id)
+	}
+	return out, nil
+}
+
 // Reached says whether any test runs the code that a mutant changes.
-func (p *Plan) Reached(m Mutant) bool { return len(p.reach[m.ID]) > 0 }
+func (p *Plan) Reached(m Mutant) bool {
+	return len(p.reach[m.ID]) > 0 || p.storms != nil && p.storms.reach[m.ID]
+}
 
 // Try runs the tests that reach a mutant, the cheapest first, until one fails.
 func (p *Plan) Try(m Mutant) Outcome {

@@ -162,6 +162,9 @@ func (s *coreStorm) step(ev mpath.Event) {
 		return
 	}
 	for _, a := range acts {
+		if b, ok := a.(mpath.Bug); ok && b.Text != mpath.TripText {
+			s.bad(lawNoPanic, "%s in %s", b.Text, b.Where)
+		}
 		if r, ok := a.(mpath.Applied); ok {
 			if s.applied[r.Seq]++; s.applied[r.Seq] > 1 {
 				s.bad(lawApplied, "apply %d has %d answers", r.Seq, s.applied[r.Seq])

@@ -15,6 +15,7 @@ const (
 	lawApplied   = "an apply has one answer within its limit"
 	lawPlan      = "a plan disturbs nothing, and one state has one plan"
 	lawReplyText = "a reply says what is true now"
+	lawNoPanic   = "the core does not panic"
 
 	// Liveness: when the faults are over.
 	lawMapMade    = "every LUN gets its map"
@@ -45,6 +46,7 @@ func Laws() []string {
 		lawApplied,
 		lawPlan,
 		lawReplyText,
+		lawNoPanic,
 		lawMapMade,
 		lawMapInEnd,
 		lawSuspended,

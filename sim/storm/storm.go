@@ -98,6 +98,7 @@ type Storm struct {
 
 	suspended map[*sim.Map]mpath.Instant // by whom ever, since when the daemon could have ended it
 	foreign   map[*sim.Map]bool          // suspended by the storm
+	bugs      int                        // of the daemon's, how many were looked at
 	fail      *Failure
 }
 
@@ -229,6 +230,11 @@ func (s *Storm) took(err error) {
 		s.fail = &Failure{Law: b.Law, Detail: b.Detail, Step: b.Step, At: b.At, Recent: b.Recent}
 	default:
 		s.bad(lawSimulator, "%v", err)
+	}
+	for ; s.bugs < len(s.d.Bugs); s.bugs++ {
+		if b := s.d.Bugs[s.bugs]; b.Text != mpath.TripText {
+			s.bad(lawNoPanic, "%s in %s", b.Text, b.Where)
+		}
 	}
 }
 

@@ -48,9 +48,13 @@ func TestCoreStorm(t *testing.T) {
 	}
 	for i := range *coreSeeds {
 		seed := *firstSeed + uint64(i)
-		if r := RunCore(CoreOptions{Seed: seed}); r.Err != nil {
-			t.Errorf("seed %d, %d paths: %v", seed, r.Paths, r.Err)
-		}
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			r := RunCore(CoreOptions{Seed: seed})
+			if r.Err != nil {
+				t.Fatalf("%d paths: %v", r.Paths, r.Err)
+			}
+			t.Logf("%d steps, %016x", r.Steps, r.Hash) // lab/mutate sees by it what makes any difference
+		})
 	}
 }
 

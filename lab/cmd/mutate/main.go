@@ -35,6 +35,8 @@ type options struct {
 	least           float64
 	only, again     string
 	out, of, tests  string
+	files           string
+	storms          int
 }
 
 func run(args []string) error {
@@ -48,6 +50,8 @@ func run(args []string) error {
 	fs.StringVar(&o.out, "out", "build/mutants.txt", "where the results go")
 	fs.StringVar(&o.of, "of", "mpath,engine", "packages that are mutated")
 	fs.StringVar(&o.tests, "tests", "mpath,engine,sim", "packages whose tests must catch it")
+	fs.StringVar(&o.files, "files", "", "only mutants of these files: mpath/path.go,engine/maps.go")
+	fs.IntVar(&o.storms, "storms", 0, "how many storms of the core meet what survives the tests")
 	fs.Usage = func() {
 		fmt.Fprint(os.Stderr, usage)
 		fs.PrintDefaults()
@@ -132,7 +136,11 @@ func mutants(root, dir string, o options) error {
 	if err != nil {
 		return err
 	}
-	b, err := mutate.Make(root, dir, strings.Split(o.of, ","), tests)
+	built := slices.Clone(tests)
+	if o.storms > 0 {
+		built = append(built, mutate.StormTests)
+	}
+	b, err := mutate.Make(root, dir, strings.Split(o.of, ","), built)
 	if err != nil {
 		return err
 	}
@@ -142,10 +150,15 @@ func mutants(root, dir string, o options) error {
 			return err
 		}
 	}
-	list = mutate.Sample(matching(list, o.only), o.sample)
+	list = mutate.Sample(matching(list, o.only, o.files), o.sample)
 	plan, err := b.Prepare(tests)
 	if err != nil {
 		return err
+	}
+	if o.storms > 0 {
+		if err := plan.PrepareStorms(o.storms); err != nil {
+			return err
+		}
 	}
 	fmt.Printf("%d mutants, %d tried; %d do not compile and are left out\n", len(b.Mutants), len(list), len(b.Skipped))
 	for _, t := range plan.LeftOut {
@@ -170,6 +183,9 @@ func mutants(root, dir string, o options) error {
 	for _, s := range stale(explained, b.Mutants) {
 		fmt.Println("explained, but", s)
 	}
+	for _, line := range mutate.ByLaw(results) {
+		fmt.Println("killed by storms:", line)
+	}
 	if killed := mutate.Summary(os.Stdout, results); killed < o.least {
 		return fmt.Errorf("%.1f %% of the mutants that are not explained in %s were killed, want %g %%", killed, mutate.ExplainedFile, o.least)
 	}
@@ -187,10 +203,11 @@ func stale(explained mutate.Explained, all []mutate.Mutant) []string {
 	return out
 }
 
-func matching(list []mutate.Mutant, text string) []mutate.Mutant {
+func matching(list []mutate.Mutant, text, files string) []mutate.Mutant {
 	var out []mutate.Mutant
 	for _, m := range list {
-		if strings.Contains(m.Key(), text) {
+		in := files == "" || slices.Contains(strings.Split(files, ","), m.Pkg+"/"+m.File)
+		if in && strings.Contains(m.Key(), text) {
 			out = append(out, m)
 		}
 	}
