@@ -159,7 +159,7 @@ func (mc *Machine) runAddPath(c *command) {
 				m.retryAt = 0
 				mc.touch(m)
 			}
-		} else if p != nil && p.inTable {
+		} else if p != nil && p.inTable && p.wwid != "" { // one that is left alone may stand in a table all the same
 			mc.finish(c, ReplyAlready, "a path of "+mc.mapOf(p.wwid).label())
 			return
 		}

@@ -231,10 +231,12 @@ func batches(list []test) [][]test {
 		cost[t.pkg] += t.took
 		out[open[t.pkg]-1] = append(out[open[t.pkg]-1], t)
 	}
+	// The tests of one process run in the order of their files: a slow one runs alone,
+	// or it would come before those that catch the mutant sooner.
 	const together = 6
 	for len(rest) > 0 {
 		n := 1
-		for n < len(rest) && n < together && rest[n].pkg == rest[0].pkg {
+		for n < len(rest) && n < together && rest[n].pkg == rest[0].pkg && rest[n].took < 2*rest[0].took {
 			n++
 		}
 		out = append(out, rest[:n])
