@@ -26,6 +26,7 @@ type stormOptions struct {
 	once      bool
 	limit     time.Duration
 	cover     bool
+	tally     string
 }
 
 func (o *stormOptions) flags(f *pflag.FlagSet) {
@@ -38,6 +39,7 @@ func (o *stormOptions) flags(f *pflag.FlagSet) {
 	f.Uint64Var(&o.first, "first", 1, "with --host-steps and --core-steps: the first seed")
 	f.BoolVar(&o.once, "once", false, "likewise: blow each storm once, not twice")
 	f.DurationVar(&o.limit, "for", 0, "likewise: end after that time, \"30m\"")
+	f.StringVar(&o.tally, "tally", "", "likewise: keep in this FILE how far it came, and go on from there")
 	f.BoolVar(&o.cover, "cover", false, "likewise: say which states met which events too rarely; without a reason for it that is a failure")
 }
 
@@ -50,8 +52,8 @@ func (o *stormOptions) run(tape io.Writer, std streams) (blown bool, err error) 
 	switch {
 	case o.seed == 0 && (o.paths != 0 || o.gusts != "" || o.core):
 		return false, usagef("--paths, --gusts and --core belong to --storm SEED, and seeds begin with 1")
-	case !campaign && (o.once || o.cover || o.limit != 0):
-		return false, usagef("--once, --cover and --for belong to --host-steps N and --core-steps N")
+	case !campaign && (o.once || o.cover || o.limit != 0 || o.tally != ""):
+		return false, usagef("--once, --cover, --tally and --for belong to --host-steps N and --core-steps N")
 	case o.seed == 0 && !campaign:
 		return false, nil
 	case o.seed != 0 && campaign:
@@ -113,7 +115,10 @@ func parseGusts(text string) ([]int, error) {
 }
 
 func (o *stormOptions) campaign(std streams) error {
-	r := storm.Campaign{First: o.first, HostSteps: o.hostSteps, CoreSteps: o.coreSteps, Once: o.once, For: o.limit, Progress: std.err}.Run()
+	r, err := storm.Campaign{First: o.first, HostSteps: o.hostSteps, CoreSteps: o.coreSteps, Once: o.once, For: o.limit, Progress: std.err, Tally: o.tally, Version: version + " " + revision()}.Run()
+	if err != nil {
+		return err
+	}
 	r.Write(std.out)
 	ok := r.OK()
 	if o.cover {

@@ -21,17 +21,16 @@ type Campaign struct {
 	// For ends the campaign after that time, whatever it has made; 0: it does not.
 	For      time.Duration
 	Progress io.Writer // a line now and then; nil: none
+	// Tally is a file that keeps how far it came; a campaign that finds one goes on
+	// from there. "": none. Version is noted in it.
+	Tally, Version string
 }
 
 // Report is what came of a campaign.
 type Report struct {
-	Hosts, Cores         int // storms
-	HostSteps, CoreSteps int
-	Most                 int // paths of the largest host
-	Panics               int
-	Failures             []Result // shrunk, at most maxFailures
-	Unequal              []uint64 // seeds whose second run was another one
-	Cover                *Cover
+	Tally
+	Failures []Result // of this process, shrunk, at most maxFailures
+	Cover    *Cover
 }
 
 // maxFailures ends a campaign: what comes after them is rarely new.
@@ -40,76 +39,128 @@ const maxFailures = 5
 // progressEvery is how often a campaign says how far it is.
 const progressEvery = 10 * time.Second
 
-// Run blows the storms of a campaign, as many at once as there are processors.
-func (c Campaign) Run() Report {
-	r := Report{Cover: NewCover()}
-	var mu sync.Mutex
+// running is a campaign that runs: everything below mu.
+type running struct {
+	Campaign
+	mu          sync.Mutex
+	r           Report
+	again       [2][]uint64 // hosts and cores that an earlier process began
+	begun, said time.Time
+	err         error
+}
+
+// Run blows the storms of a campaign, as many at once as there are processors. An
+// error is one of the tally's file.
+func (c Campaign) Run() (Report, error) {
+	now := time.Now()
+	run := &running{Campaign: c, begun: now, said: now, r: Report{Tally: Tally{NextHost: c.First, NextCore: c.First}, Cover: NewCover()}}
+	if c.Tally != "" {
+		t, cover, err := readTally(c.Tally)
+		if err != nil {
+			return Report{}, err
+		}
+		if t.NextHost == 0 {
+			t.NextHost, t.NextCore = c.First, c.First
+		}
+		if !slices.Contains(t.Versions, c.Version) {
+			t.Versions = append(t.Versions, c.Version)
+		}
+		t.OpenHosts, t.BrokenHosts = append(t.OpenHosts, t.BrokenHosts...), nil
+		t.OpenCores, t.BrokenCores = append(t.OpenCores, t.BrokenCores...), nil
+		run.r.Tally, run.r.Cover = t, cover
+		run.again = [2][]uint64{slices.Clone(t.OpenHosts), slices.Clone(t.OpenCores)}
+	}
 	var wg sync.WaitGroup
-	begun := time.Now()
-	said := begun
-	host, core := c.First, c.First
-	next := func() (seed uint64, whole, ok bool) {
-		mu.Lock()
-		defer mu.Unlock()
-		switch {
-		case len(r.Failures) >= maxFailures, c.For > 0 && time.Since(begun) >= c.For:
-			return 0, false, false
-		case r.HostSteps < c.HostSteps && (r.CoreSteps >= c.CoreSteps || r.HostSteps*max(c.CoreSteps, 1) <= r.CoreSteps*max(c.HostSteps, 1)):
-			host++
-			return host - 1, true, true
-		case r.CoreSteps < c.CoreSteps:
-			core++
-			return core - 1, false, true
-		}
-		return 0, false, false
-	}
-	note := func(seed uint64, whole bool, cover *Cover, a Result, equal bool) {
-		mu.Lock()
-		defer mu.Unlock()
-		r.Cover.Add(cover)
-		if whole {
-			r.Hosts++
-			r.HostSteps += a.Steps
-			r.Most = max(r.Most, a.Paths)
-		} else {
-			r.Cores++
-			r.CoreSteps += a.Steps
-		}
-		if !equal {
-			r.Unequal = append(r.Unequal, seed)
-		}
-		if a.Err != nil {
-			r.Failures = append(r.Failures, a)
-		}
-		if c.Progress != nil && time.Since(said) >= progressEvery {
-			said = time.Now()
-			fmt.Fprintf(c.Progress, "storms: %d hosts, %d steps of %d; core alone: %d storms, %d steps of %d\n", r.Hosts, r.HostSteps, c.HostSteps, r.Cores, r.CoreSteps, c.CoreSteps)
-		}
-	}
 	for range runtime.NumCPU() {
-		wg.Go(func() {
-			for {
-				seed, whole, ok := next()
-				if !ok {
-					return
-				}
-				cover := NewCover()
-				a := blow(seed, whole, cover)
-				equal := true
-				if !c.Once {
-					b := blow(seed, whole, nil)
-					equal = a.Hash == b.Hash && a.Steps == b.Steps
-				}
-				if a.Err != nil && whole {
-					a = Shrink(a)
-				}
-				note(seed, whole, cover, a, equal)
-			}
-		})
+		wg.Go(run.work)
 	}
 	wg.Wait()
-	slices.Sort(r.Unequal)
-	return r
+	slices.Sort(run.r.Unequal)
+	run.keep()
+	return run.r, run.err
+}
+
+func (c *running) work() {
+	for {
+		seed, whole, ok := c.next()
+		if !ok {
+			return
+		}
+		cover := NewCover()
+		a := blow(seed, whole, cover)
+		equal := true
+		if !c.Once {
+			b := blow(seed, whole, nil)
+			equal = a.Hash == b.Hash && a.Steps == b.Steps
+		}
+		if a.Err != nil && whole {
+			a = Shrink(a)
+		}
+		c.note(seed, whole, cover, a, equal)
+	}
+}
+
+// next gives the seed of the next storm: hosts and cores keep pace with each other.
+func (c *running) next() (seed uint64, whole, ok bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	r := &c.r
+	switch {
+	case c.err != nil, len(r.Failures) >= maxFailures, c.For > 0 && time.Since(c.begun) >= c.For:
+		return 0, false, false
+	case r.HostSteps < c.HostSteps && (r.CoreSteps >= c.CoreSteps || r.HostSteps*max(c.CoreSteps, 1) <= r.CoreSteps*max(c.HostSteps, 1)):
+		seed, c.again[0] = take(&r.OpenHosts, c.again[0], &r.NextHost)
+		return seed, true, true
+	case r.CoreSteps < c.CoreSteps:
+		seed, c.again[1] = take(&r.OpenCores, c.again[1], &r.NextCore)
+		return seed, false, true
+	}
+	return 0, false, false
+}
+
+func (c *running) note(seed uint64, whole bool, cover *Cover, a Result, equal bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	r := &c.r
+	r.Cover.Add(cover)
+	if whole {
+		r.OpenHosts = done(r.OpenHosts, seed)
+		r.Hosts++
+		r.HostSteps += a.Steps
+		r.Most = max(r.Most, a.Paths)
+	} else {
+		r.OpenCores = done(r.OpenCores, seed)
+		r.Cores++
+		r.CoreSteps += a.Steps
+	}
+	if !equal {
+		r.Unequal = append(r.Unequal, seed)
+	}
+	if a.Err != nil {
+		r.Failures = append(r.Failures, a)
+		if whole {
+			r.BrokenHosts = append(r.BrokenHosts, seed)
+		} else {
+			r.BrokenCores = append(r.BrokenCores, seed)
+		}
+	}
+	if time.Since(c.said) < progressEvery {
+		return
+	}
+	c.said = time.Now()
+	c.keep()
+	if c.Progress != nil {
+		fmt.Fprintf(c.Progress, "storms: %d hosts, %d steps of %d; core alone: %d storms, %d steps of %d; %d broken laws\n",
+			r.Hosts, r.HostSteps, c.HostSteps, r.Cores, r.CoreSteps, c.CoreSteps, len(r.Failures))
+	}
+}
+
+// keep writes the tally. What cannot be kept ends the campaign: it would be lost.
+func (c *running) keep() {
+	if c.Tally == "" || c.err != nil {
+		return
+	}
+	c.err = c.r.Tally.write(c.Tally, c.r.Cover)
 }
 
 func blow(seed uint64, whole bool, cover *Cover) Result {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 
 	"pathkeeper/mpath"
@@ -111,6 +112,24 @@ func matches(pattern, s string) bool {
 
 // Enough is how often each pair shall have been seen.
 const Enough = 100
+
+// read takes a line that Write printed.
+func (c *Cover) read(line string) error {
+	f := strings.Split(line, "\t")
+	if len(f) != 4 {
+		return fmt.Errorf("%q is not a kind, a state, an event and a count", line)
+	}
+	n, err := strconv.Atoi(f[3])
+	if err != nil || n < 0 {
+		return fmt.Errorf("%q is not a count", f[3])
+	}
+	pairs, ok := map[string]map[[2]string]int{"path": c.Paths, "map": c.Maps, "gust": c.Gusts}[f[0]]
+	if !ok {
+		return fmt.Errorf("%q is none of path, map, gust", f[0])
+	}
+	pairs[[2]string{f[1], f[2]}] += n
+	return nil
+}
 
 // Write prints the pairs with their counts, one a line, sorted.
 func (c *Cover) Write(out io.Writer) {
