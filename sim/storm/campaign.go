@@ -194,6 +194,9 @@ func (r Report) Write(out io.Writer) {
 	for _, seed := range r.Unequal {
 		fmt.Fprintf(out, "seed %d: its second run was another one: something in it is left to chance\n", seed)
 	}
+	if len(r.Versions) > 1 {
+		fmt.Fprintf(out, "blown by these versions, one after the other: %s\n", strings.Join(r.Versions, ", "))
+	}
 	fmt.Fprintf(out, "%d storms of whole hosts (up to %d paths), %d steps; %d storms of the core alone, %d steps; %d broken laws, %d unequal\n",
 		r.Hosts, r.Most, r.HostSteps, r.Cores, r.CoreSteps, len(r.Failures), len(r.Unequal))
 }
