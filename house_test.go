@@ -34,6 +34,7 @@ var allowed = map[string]struct {
 	"dmmap":          {[]string{"dmmap/table"}, "calls speak of tables and names"},
 	"dmmap/dmioctl":  {[]string{"dmmap"}, "the real port"},
 	"scsi/sgio":      {[]string{"scsi"}, "the real port"},
+	"partition":      {[]string{"dmmap/table"}, "tables of disks become tables of maps"},
 	"policy/ere":     {nil, "a leaf: expressions"},
 	"policy":         {[]string{"scsi", "policy/ere"}, "decides on identities by expressions"},
 	"configs":        {[]string{"policy", "policy/ere", "scsi"}, "files become policy's settings"},
@@ -56,7 +57,7 @@ var allowed = map[string]struct {
 }
 
 // pure packages have no I/O, no clock, no threads and no chance.
-var pure = []string{"mpath", "engine", "policy", "policy/ere", "scsi", "dmmap", "dmmap/table", "pathcheck", "show", "why", "lint", "names"}
+var pure = []string{"mpath", "engine", "policy", "policy/ere", "scsi", "dmmap", "dmmap/table", "pathcheck", "show", "why", "lint", "names", "partition"}
 
 var impure = []string{"os", "net", "syscall", "log", "math/rand", "math/rand/v2", "unsafe", "context", "sync", "sync/atomic", "time", "golang.org/x/sys/unix", "log/slog", "os/exec"}
 

@@ -114,3 +114,20 @@ func ParseLines(lines []Line) (Table, Sectors, error) {
 	t, err := Parse(l.Params)
 	return t, l.Length, err
 }
+
+// ParseLinear reads the parameters of LinearLine: the device and where on it the
+// line's sectors begin.
+func ParseLinear(l Line) (dev DevNum, offset Sectors, err error) {
+	d, o, ok := strings.Cut(l.Params, " ")
+	if l.Target != Linear || !ok {
+		return DevNum{}, 0, fmt.Errorf("table line %q: not a linear target over one device", l)
+	}
+	if dev, err = ParseDevNum(d); err != nil {
+		return DevNum{}, 0, fmt.Errorf("table line %q: %w", l, err)
+	}
+	n, err := strconv.ParseUint(o, 10, 64)
+	if err != nil {
+		return DevNum{}, 0, fmt.Errorf("table line %q: offset %q is no number of sectors", l, o)
+	}
+	return dev, Sectors(n), nil
+}

@@ -307,3 +307,18 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+func TestParseLinear(t *testing.T) {
+	dev := DevNum{253, 4}
+	if d, o, err := ParseLinear(LinearLine(8, dev, 2048)); err != nil || d != dev || o != 2048 {
+		t.Errorf("got %v %v %v", d, o, err)
+	}
+	for _, l := range []Line{
+		{Target: Multipath, Params: "253:4 2048"}, {Target: Linear, Params: "253:4"}, {Target: Linear, Params: "sda 2048"},
+		{Target: Linear, Params: "253:4 -1"}, {Target: Linear, Params: "253:4 1 2"}, {Target: Linear},
+	} {
+		if d, o, err := ParseLinear(l); err == nil {
+			t.Errorf("%q: %v %v", l, d, o)
+		}
+	}
+}
