@@ -167,9 +167,10 @@ func (m *mmap) fields() []field {
 		{"part", &carriedOne{&m.part}},
 		{"former", &m.former},
 		{"rolled", &m.rolled},
-		{"loads", &m.loads},
-		{"switches", &m.switches},
-		{"faults", &m.faults},
+		{"count", &m.count},
+		{"countSince", &m.countSince},
+		{"lost", &m.lost},
+		{"lastAction", &m.lastAction},
 	}
 }
 

@@ -40,7 +40,10 @@ func (mc *Machine) runMapCommand(c *command, m *mmap) {
 	case CommandRenameMap:
 		mc.runRename(c, m)
 	case CommandResetStats:
-		m.loads, m.switches, m.faults = 0, 0, 0
+		m.count = Counters{}
+		if m.countSince != 0 {
+			m.countSince = mc.now
+		}
 		mc.finish(c, ReplyDone, "counted from 0 again")
 	case CommandSwitchGroup:
 		mc.runSwitch(c, m)

@@ -56,7 +56,11 @@ func (mc *Machine) mapActionDone(m *mmap, e ActionDone) {
 	if e.Errno != ErrnoNone {
 		mc.actionFailed(m, what, e)
 	} else if wasLoad {
-		m.loads++
+		m.count.Loads++
+		m.lastAction = "reload"
+		if !wasKnown {
+			m.lastAction = "create"
+		}
 		m.stillRO = !m.askRO && m.have.ReadOnly
 		m.accepted, m.adopted, m.adoptDue = nil, false, false
 		m.lastError, m.retryDelay, m.retryAt, m.handlerFails = "", 0, 0, 0
@@ -65,7 +69,10 @@ func (mc *Machine) mapActionDone(m *mmap, e ActionDone) {
 			mc.mapCreated(m)
 		}
 	} else if strings.HasPrefix(what, "switch") {
-		m.switches++
+		m.count.Switches++
+		m.lastAction = "switchpg"
+	} else if what == "rename" || what == "resize" {
+		m.lastAction = what
 	}
 	if wasLoad {
 		mc.partLoaded(m, e)

@@ -115,6 +115,20 @@ type PathSeen struct {
 	TimeoutS int    // the device's own command time-out, seconds; 0 unknown
 	Node     string // target node name, for group_by_node_name
 	HostNo   uint32 // number of its SCSI host
+	Port     PortNames
+	// MaxSectorsKB is the largest request that the block layer sends it, KiB; 0 unknown.
+	MaxSectorsKB int
+	// PageData is what vpd_vendor has read of a vendor's page, "" nothing.
+	PageData string
+}
+
+// PortNames say which ports a path runs between. What the transport does not have
+// is "".
+type PortNames struct {
+	HostNode   string // Fibre Channel: world-wide name of the host's node, as sysfs prints it
+	HostPort   string // and of its port
+	TargetPort string // and of the target's port; the node is PathSeen.Node
+	Adapter    string // PCI or ccw device of the host; of iSCSI the host's own address
 }
 
 // PathUnreadable answers Identify where the device could not be read: it is not

@@ -103,7 +103,10 @@ type mmap struct {
 	former string // why its settings are the former ones: its part was refused or rolled back; "" they are not
 	rolled int    // rollbacks since the last configuration
 
-	loads, switches, faults int // counted since we run
+	count      Counters
+	countSince Instant // since when the wait runs that count.Waited does not have yet; 0: none does
+	lost       bool    // no path of it works
+	lastAction string  // the last change of it that was made: create, reload, switchpg, rename, resize
 }
 
 // label is what the map is called in the log.
@@ -298,7 +301,7 @@ func (mc *Machine) takeTruth(m *mmap, t Truth) {
 		was := p.inTable && p.kernelFailed
 		p.inTable, p.kernelFailed = true, failed
 		if failed && !was && p.up() && !first {
-			m.faults++
+			m.count.Faults++
 			mc.note(LevelWarning, m.label(), fmt.Sprintf("the kernel failed path %s (%s) on an I/O error", p.seen.Name, p.id.Dev))
 			mc.kernelFailedPath(p)
 		}
@@ -339,6 +342,7 @@ func (mc *Machine) mapGone(m *mmap) {
 	mc.hold(m, false, Truth{})
 	m.adopted, m.accepted = false, nil
 	m.listed, m.ourSuspend, m.adoptDue = false, false, false
+	mc.endWait(m)
 	m.queue = queueState{}
 	mc.dl.dirty = true
 	mc.touch(m)
@@ -367,6 +371,9 @@ func (mc *Machine) adopt(m *mmap) {
 	for _, d := range mc.recorded {
 		if d.WWID == m.wwid {
 			m.queue.at, m.queue.expired = d.At, d.Expired
+			if !d.Expired {
+				m.countSince = mc.now
+			}
 		}
 	}
 	mc.recorded = slices.DeleteFunc(slices.Clone(mc.recorded), func(d Deadline) bool { return d.WWID == m.wwid }) // it counts once

@@ -28,7 +28,9 @@ func (mc *Machine) queueing(m *mmap, ps []*path) {
 			unknown = true
 		}
 	}
+	mc.countLoss(m, !usable, unknown)
 	if usable || pol.Mode != policy.RetryCount {
+		mc.endWait(m)
 		if m.queue.at != 0 || m.queue.expired {
 			mc.dl.dirty = true
 			if usable {
@@ -51,6 +53,8 @@ func (mc *Machine) queueing(m *mmap, ps []*path) {
 		}
 		// One second more than the count of checks, as multipathd counts.
 		m.queue = queueState{at: mc.now.After(Span(pol.Checks)*least + Second)}
+		m.count.Waits++
+		m.countSince = mc.now
 		mc.dl.dirty = true
 		mc.note(LevelWarning, m.label(), fmt.Sprintf("no usable path: queueing for %d checks, %d s", pol.Checks, m.queue.at.Since(mc.now).Seconds()))
 		return
@@ -82,8 +86,7 @@ func (mc *Machine) queueing(m *mmap, ps []*path) {
 	if waiting || mc.unclear(m) {
 		return
 	}
-	m.queue.expired = true
-	mc.dl.dirty = true
+	mc.expireQueue(m)
 	mc.note(LevelError, m.label(), "no path came back in time: queued I/O is failed now, as no_path_retry says ("+m.settings.NoPathRetry.Origin.String()+")")
 }
 
@@ -99,8 +102,7 @@ func (mc *Machine) orphaned(m *mmap) {
 			return
 		}
 	}
-	m.queue.expired = true
-	mc.dl.dirty = true
+	mc.expireQueue(m)
 	mc.note(LevelError, m.label(), "no path came back in time: queued I/O is failed now, as the deadline says that was set before the restart")
 }
 

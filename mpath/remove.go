@@ -104,6 +104,7 @@ func (mc *Machine) mapRemoved(m *mmap) {
 	} else {
 		m.name = ""
 	}
+	mc.endWait(m)
 	m.queue = queueState{}
 	m.queueOff, m.queueWas, m.steeredAt = false, false, 0
 	mc.dl.dirty = true

@@ -39,9 +39,8 @@ type MapView struct {
 	FailbackAt Instant
 	Busy       string // the action in flight
 	LastError  string
-	Loads      int
-	Switches   int
-	Faults     int
+	LastAction string // the last change of it that was made: create, reload, switchpg, rename, resize; "" none
+	Counters
 }
 
 // QueueView is what no_path_retry does.
@@ -125,7 +124,7 @@ func (mc *Machine) viewMap(m *mmap) MapView {
 	v := MapView{
 		WWID: m.wwid, Name: m.label(), NameWhy: m.nameWhy, Known: m.known, Truth: m.have, ReadAt: m.haveAt, Settings: m.settings,
 		Owner: m.owner, Node: m.node, Drift: m.drift, Adopted: m.adopted, Accepted: slices.Clone(m.accepted), Former: m.former, FailbackAt: m.failbackAt,
-		Busy: m.askWhat, LastError: m.lastError, Loads: m.loads, Switches: m.switches, Faults: m.faults,
+		Busy: m.askWhat, LastError: m.lastError, LastAction: m.lastAction, Counters: mc.counters(m),
 		Queueing: QueueView{On: m.have.Table.QueueIfNoPath(), Until: m.queue.at, Expired: m.queue.expired, Off: m.queueOff},
 	}
 	for i, g := range m.have.Table.Groups {

@@ -219,3 +219,8 @@ func (r *compiledRule) hitsWWID(wwids []string) (on string, ok bool) {
 	}
 	return wwids[0], true
 }
+
+// DevnodeBlacklisted says whether the devnode rules alone keep a device out.
+func (c *Compiled) DevnodeBlacklisted(name string) bool {
+	return c.blacklist.filter(ClassDevnode, subject{devnode: name}).blacklists()
+}

@@ -17,10 +17,34 @@ type view struct {
 	s      mpath.Snapshot
 	byID   map[mpath.PathID]*mpath.PathView
 	byWWID map[string][]*mpath.PathView
+	mapOf  map[string]*mpath.MapView // maps that the kernel has, by WWID
+	states map[dmPath]table.PathStatus
+	opt    TopologyOptions
+}
+
+// dmPath is a device as a map's table has it.
+type dmPath struct {
+	m   *mpath.MapView
+	dev table.DevNum
 }
 
 func newView(s mpath.Snapshot) *view {
-	v := &view{s: s, byID: make(map[mpath.PathID]*mpath.PathView, len(s.Paths)), byWWID: make(map[string][]*mpath.PathView, len(s.Maps))}
+	v := &view{
+		s: s, byID: make(map[mpath.PathID]*mpath.PathView, len(s.Paths)), byWWID: make(map[string][]*mpath.PathView, len(s.Maps)),
+		mapOf: make(map[string]*mpath.MapView, len(s.Maps)), states: make(map[dmPath]table.PathStatus, len(s.Paths)),
+	}
+	for i := range s.Maps {
+		m := &s.Maps[i]
+		if !m.Known {
+			continue
+		}
+		v.mapOf[m.WWID] = m
+		for _, g := range m.Truth.Status.Groups {
+			for _, p := range g.Paths {
+				v.states[dmPath{m, p.Dev}] = p
+			}
+		}
+	}
 	for i := range s.Paths {
 		p := &s.Paths[i]
 		if p.Odd == "" {
@@ -52,6 +76,47 @@ func (v *view) maps() []*mpath.MapView {
 		}
 		return cmp.Or(Natural(a.Name, b.Name), cmp.Compare(a.WWID, b.WWID))
 	})
+	return out
+}
+
+// knownMaps gives the maps that the kernel has, by dm minor: all that multipathd's
+// clients know of.
+func (v *view) knownMaps() []*mpath.MapView {
+	return slices.DeleteFunc(v.maps(), func(m *mpath.MapView) bool { return !m.Known })
+}
+
+// findMap gives the map that multipathd's clients mean: dm-N, name or WWID, in this
+// order, with /dev/ or /dev/mapper/ before it or without. nil: there is none.
+func (v *view) findMap(name string) *mpath.MapView {
+	short := strings.TrimPrefix(strings.TrimPrefix(name, "/dev/"), "mapper/")
+	for _, is := range []func(m *mpath.MapView) bool{
+		func(m *mpath.MapView) bool { return sysName(*m) == short },
+		func(m *mpath.MapView) bool { return m.Name == short },
+		func(m *mpath.MapView) bool { return m.WWID == short },
+	} {
+		for i := range v.s.Maps {
+			if m := &v.s.Maps[i]; m.Known && is(m) {
+				return m
+			}
+		}
+	}
+	return nil
+}
+
+// dm is what the kernel's status says of a path of a map, zero where it is not in
+// its table.
+func (v *view) dm(m *mpath.MapView, dev table.DevNum) table.PathStatus {
+	return v.states[dmPath{m, dev}]
+}
+
+// listedPaths gives the paths that multipathd lists, by name.
+func (v *view) listedPaths() []pathRow {
+	var out []pathRow
+	for _, p := range v.paths() {
+		if p.WWID != "" {
+			out = append(out, pathRow{m: v.mapOf[p.WWID], id: p.ID, p: p})
+		}
+	}
 	return out
 }
 

@@ -45,6 +45,18 @@ func Topology(s mpath.Snapshot, opt TopologyOptions) string {
 	return b.String()
 }
 
+// TopologyOfMap answers `show map M topology`. false: the kernel has no such map.
+func TopologyOfMap(s mpath.Snapshot, name string, opt TopologyOptions) (text string, ok bool) {
+	v := newView(s)
+	m := v.findMap(name)
+	if m == nil {
+		return "", false
+	}
+	var b strings.Builder
+	v.topologyMap(&b, m, opt)
+	return b.String(), true
+}
+
 func (v *view) topologyMap(b *strings.Builder, m *mpath.MapView, opt TopologyOptions) {
 	b.WriteString(Safe(m.Name))
 	if m.WWID != m.Name {
@@ -110,15 +122,12 @@ func (v *view) topologyWaiting(b *strings.Builder, m *mpath.MapView, opt Topolog
 // pathCells gives `%i %d %D %t %T %o` of a path in a kernel table. A device that
 // is in the table and that nobody has identified has no name.
 func (v *view) pathCells(m *mpath.MapView, id mpath.PathID, opt TopologyOptions) []string {
-	dm := "undef"
-	if st, ok := m.Truth.Status.Path(id.Dev); ok && st.State != table.PathUnknown {
-		dm = st.State.String()
+	r := pathRow{m: m, id: id, p: v.byID[id]}
+	dm := pathDMState(v, r)
+	if r.p == nil {
+		return []string{r.hctl(), r.name(), id.Dev.String(), dm, "undef", "unknown"}
 	}
-	p := v.byID[id]
-	if p == nil {
-		return []string{"#:#:#:#", "-", id.Dev.String(), dm, "undef", "unknown"}
-	}
-	return []string{hctl(p), p.Name, id.Dev.String(), dm, checkerState(p, opt), deviceState(p.DevState)}
+	return []string{r.hctl(), r.name(), id.Dev.String(), dm, checkerState(r.p, opt), deviceState(r.p.DevState)}
 }
 
 func hctl(p *mpath.PathView) string {
