@@ -22,6 +22,8 @@ type bench struct {
 	later []answer // by time, then order
 	out   strings.Builder
 
+	configs map[string]policy.Config // that were read, by what is added to benchConf
+
 	disks []*benchDisk
 	maps  []*benchMap // by WWID
 	other []MapRef
@@ -78,7 +80,7 @@ type benchMap struct {
 const latency = 10 * Millisecond
 
 func newBench() *bench {
-	return &bench{mc: New(), now: Instant(100 * Second), refuse: map[string]Errno{}, always: map[string]bool{}, held: map[string]bool{}, echo: map[string]Span{}}
+	return &bench{mc: New(), now: Instant(100 * Second), refuse: map[string]Errno{}, always: map[string]bool{}, configs: map[string]policy.Config{}, held: map[string]bool{}, echo: map[string]Span{}}
 }
 
 func (b *bench) say(format string, args ...any) {

@@ -23,7 +23,7 @@ const (
 	testLimit      = 30 * time.Second // of the processor, so that a busy machine makes no kills
 	wallLimit      = 10 * time.Minute // a test that waits for ever
 	memoryLimit    = 4 << 30          // bytes of address space
-	slowestTest    = 6 * time.Second  // of the processor, as the other costs
+	SlowestTest    = 6 * time.Second  // of the processor, as the other costs
 	quickTest      = 150 * time.Millisecond
 	quickPerSearch = 400 * time.Millisecond // quick tests of a package that run before the others
 )
@@ -118,12 +118,14 @@ type Plan struct {
 	b       *Build
 	reach   map[int][]test // by mutant
 	LeftOut []string       // tests that take too long to be asked thousands of times
-	storms  *storms        // what survives the tests meets them; nil: it does not
+	slowest time.Duration
+	storms  *storms // what survives the tests meets them; nil: it does not
 }
 
 // Prepare runs every test alone, all mutants off, to see what it reaches and costs.
-func (b *Build) Prepare(pkgs []string) (*Plan, error) {
-	p := &Plan{b: b, reach: map[int][]test{}}
+// Those that cost more than slowest, of the processor, are left out.
+func (b *Build) Prepare(pkgs []string, slowest time.Duration) (*Plan, error) {
+	p := &Plan{b: b, reach: map[int][]test{}, slowest: slowest}
 	for _, pkg := range pkgs {
 		names, err := listTests(b.Tests[pkg])
 		if err != nil {
@@ -157,7 +159,7 @@ func (p *Plan) measure(pkg, name string) error {
 	o := runTests(p.b.root, pkg, p.b.Tests[pkg], []string{name}, envReach+"="+file)
 	took := o.Cost
 	switch {
-	case took > slowestTest || o.Hung:
+	case took > p.slowest || o.Hung:
 		p.LeftOut = append(p.LeftOut, fmt.Sprintf("%s of %s: %.1f s", name, pkg, took.Seconds()))
 		return nil
 	case o.Failed:

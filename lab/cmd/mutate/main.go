@@ -11,6 +11,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"time"
 
 	"pathkeeper/lab/mutate"
 )
@@ -37,6 +38,7 @@ type options struct {
 	out, of, tests  string
 	files           string
 	storms          int
+	slowest         time.Duration
 }
 
 func run(args []string) error {
@@ -52,6 +54,7 @@ func run(args []string) error {
 	fs.StringVar(&o.tests, "tests", "mpath,engine,sim", "packages whose tests must catch it")
 	fs.StringVar(&o.files, "files", "", "only mutants of these files: mpath/path.go,engine/maps.go")
 	fs.IntVar(&o.storms, "storms", 0, "how many storms of the core meet what survives the tests")
+	fs.DurationVar(&o.slowest, "slowest", mutate.SlowestTest, "tests that cost more are left out")
 	fs.Usage = func() {
 		fmt.Fprint(os.Stderr, usage)
 		fs.PrintDefaults()
@@ -151,7 +154,7 @@ func mutants(root, dir string, o options) error {
 		}
 	}
 	list = mutate.Sample(matching(list, o.only, o.files), o.sample)
-	plan, err := b.Prepare(tests)
+	plan, err := b.Prepare(tests, o.slowest)
 	if err != nil {
 		return err
 	}
