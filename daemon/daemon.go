@@ -43,6 +43,12 @@ type Options struct {
 	Level        mpath.Level
 	Log          io.Writer // stderr
 	Version      string
+	// ReadNames: the bindings are read and never written, so that new maps are named
+	// by their WWID.
+	ReadNames bool
+	// Ready, if set, is called once, with nil, when the daemon manages the host's maps
+	// and answers at its sockets.
+	Ready func(error)
 	// NoProtect leaves memory locks, priorities and the second start out.
 	NoProtect bool
 }
@@ -189,7 +195,7 @@ func (d *Daemon) newEngine() (*engine.Engine, error) {
 	files := engine.DefaultFiles()
 	files.Deadlines = filepath.Join(d.opt.RunDir, "deadlines")
 	files.UdevDB = d.opt.UdevDir
-	return &engine.Engine{Files: files, BootID: strings.TrimSpace(string(boot))}, nil
+	return &engine.Engine{Files: files, BootID: strings.TrimSpace(string(boot)), ReadNames: d.opt.ReadNames}, nil
 }
 
 // begin reads the state files and gives the core its first events.
@@ -261,6 +267,9 @@ func (d *Daemon) serve(ctx context.Context, loader *configLoader, first loaded, 
 	g.Go(func() error { return d.saveOnSignal(gctx) })
 	d.begin(first.event(false), KernelOffers("/"))
 	d.reportConfig(first)
+	if d.opt.Ready != nil {
+		d.opt.Ready(nil)
+	}
 	g.Go(func() error {
 		d.lookAtAllNodes(gctx)
 		for {

@@ -123,6 +123,8 @@ type Engine struct {
 	// Quiet: nothing is sent to any device: identities come from the kernel's
 	// cache, and no path is checked.
 	Quiet bool
+	// ReadNames: the bindings are read and never written.
+	ReadNames bool
 }
 
 // Files are the places of the state files.

@@ -176,7 +176,7 @@ func (e *Engine) setOwner(a mpath.SetOwner) Step {
 // caller found of the running kernel. A file that is not there is empty; one
 // that cannot be read or understood keeps what could be read, with a note.
 func (e *Engine) LoadState(kernel policy.Kernel, notes func(string)) Step {
-	ev := mpath.StateLoaded{Kernel: kernel}
+	ev := mpath.StateLoaded{Kernel: kernel, ReadOnly: e.ReadNames}
 	read := func(name string, take func([]byte), then func() Step) Step {
 		return ask(Ask{Kind: KindFile, Path: name}, func(r Answer) Step {
 			switch r.Errno {

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"pathkeeper/configs"
@@ -29,6 +30,10 @@ type streams struct {
 
 func main() { os.Exit(dispatch(os.Args, streams{os.Stdout, os.Stderr})) }
 
+// personalities are the programs that `pathkeeper NAME` is, too, where no link has
+// their name.
+var personalities = []string{"multipath", "multipathd", "multipathc"}
+
 // dispatch goes by the program's name, then by the udev hook: both must start in a
 // blink, so they come before the command tree is built.
 func dispatch(args []string, std streams) int {
@@ -36,10 +41,18 @@ func dispatch(args []string, std streams) int {
 	if len(args) > 0 {
 		name, args = filepath.Base(args[0]), args[1:]
 	}
+	if name == "pathkeeper" && len(args) > 0 && slices.Contains(personalities, args[0]) {
+		name, args = args[0], args[1:]
+	}
 	switch name {
 	case "multipath":
 		return multipathMain(args, std)
-	case "multipathd", "mpathpersist", "kpartx":
+	case "multipathd", "multipathc":
+		if name == "multipathc" {
+			args = []string{"-k"} // its one argument, a time-out, is uxsock_timeout's
+		}
+		return multipathdMain(args, os.Stdin, std)
+	case "mpathpersist", "kpartx":
 		fmt.Fprintf(std.err, "%s: not one of Pathkeeper's commands yet; `pathkeeper --help` shows what there is\n", name)
 		return exitError
 	case "scsi_id":

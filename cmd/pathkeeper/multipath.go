@@ -35,6 +35,9 @@ const (
 	multipathOptionsWithArgument = "pbvMR"
 )
 
+// multipathLetters are the options of multipath, as getopt(3) is told them.
+const multipathLetters = ":adDcChl::eFfM:v:p:b:BrR:itTquUwW"
+
 // parseMultipath reads multipath's command line as getopt does: options may be
 // joined, follow the device, and end at "--".
 func parseMultipath(args []string) (o multipathOptions, err error) {
