@@ -30,6 +30,7 @@ var allowed = map[string]struct {
 	"uevent":         {nil, "a leaf"},
 	"blockio":        {nil, "a leaf"},
 	"contract":       {[]string{"dmmap", "dmmap/table", "scsi", "sysfs", "blockio"}, "sequences of port calls and what they tell: the ports' declarations, neither side's implementation"},
+	"initramfs":      {nil, "a leaf: images in, differences out"},
 	"scenario":       {nil, "a leaf: scripts that lab and sim both read"},
 	"dmmap":          {[]string{"dmmap/table"}, "calls speak of tables and names"},
 	"dmmap/dmioctl":  {[]string{"dmmap"}, "the real port"},
