@@ -107,6 +107,12 @@ install: build
 	install -D -m 0644 packaging/pathkeeper.schema.json $(DESTDIR)$(PREFIX)/share/pathkeeper/pathkeeper.schema.json
 	install -D -m 0644 packaging/modules-load.conf $(DESTDIR)$(PREFIX)/lib/modules-load.d/pathkeeper.conf
 	./pathkeeper udev install $(DESTDIR)$(PREFIX)/lib/udev/rules.d
+	install -D -m 0755 packaging/initramfs-tools/hook $(DESTDIR)$(PREFIX)/share/initramfs-tools/hooks/pathkeeper
+	install -D -m 0755 packaging/initramfs-tools/maps $(DESTDIR)$(PREFIX)/share/initramfs-tools/scripts/local-top/pathkeeper
+	install -D -m 0755 packaging/initramfs-tools/maps $(DESTDIR)$(PREFIX)/share/initramfs-tools/scripts/local-block/pathkeeper
+	install -d $(DESTDIR)$(PREFIX)/lib/dracut/modules.d/90pathkeeper
+	install -m 0755 packaging/dracut/module-setup.sh packaging/dracut/maps.sh $(DESTDIR)$(PREFIX)/lib/dracut/modules.d/90pathkeeper
+	install -m 0644 packaging/dracut/pathkeeper.service $(DESTDIR)$(PREFIX)/lib/dracut/modules.d/90pathkeeper
 
 fmt:
 	$(GO) run $(GOFUMPT) -w $$(git ls-files '*.go')

@@ -326,6 +326,16 @@ const readyLimit = 30 * time.Second
 // stopLimit bounds how long the end of the daemon may take.
 const stopLimit = 5 * time.Second
 
+// initrdRelease is there in an initramfs and nowhere else (systemd, initrd interface).
+const initrdRelease = "/etc/initrd-release"
+
+// inInitramfs: the daemon of the host's own root follows, and until then nothing may
+// be taken off a queue.
+func inInitramfs(file string) bool {
+	_, err := os.Lstat(file)
+	return err == nil
+}
+
 // stop ends the core's work: queueing is left alone where another daemon
 // follows, and handled as multipathd does where none does.
 func (d *Daemon) stop(ctx context.Context, cancel context.CancelFunc, note *notifier) error {
@@ -334,7 +344,7 @@ func (d *Daemon) stop(ctx context.Context, cancel context.CancelFunc, note *noti
 		return nil
 	}
 	note.say("STOPPING=1")
-	final := !note.restarting("pathkeeper.service")
+	final := !inInitramfs(initrdRelease) && !note.restarting("pathkeeper.service")
 	limit, end := context.WithTimeout(ctx, stopLimit)
 	defer end()
 	if err := d.loop.call(limit, func() { d.loop.step(mpath.Stopping{Final: final}) }); err != nil {

@@ -108,3 +108,33 @@ func TestModules(t *testing.T) {
 		t.Errorf("%q", names)
 	}
 }
+
+// The scripts of the images are shell that parses, and the daemon there makes up no name.
+func TestInitramfsScripts(t *testing.T) {
+	for name, want := range map[string]string{
+		"initramfs-tools/hook": "copy_exec /usr/sbin/pathkeeper", "initramfs-tools/maps": "multipath -B", "dracut/module-setup.sh": "inst_multiple /usr/sbin/pathkeeper",
+		"dracut/maps.sh": "multipath -B",
+	} {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		shell := "sh"
+		if strings.HasPrefix(string(text), "#!/bin/bash") {
+			shell = "bash"
+		}
+		if out, err := exec.Command(shell, "-n", name).CombinedOutput(); err != nil {
+			t.Errorf("%s: %v: %s", name, err, out)
+		}
+		if !strings.Contains(string(text), want) {
+			t.Errorf("%s has no %q", name, want)
+		}
+	}
+	keys := unit(t, "dracut/pathkeeper.service")
+	if got := keys["Service.ExecStart"]; !slices.Equal(got, []string{"/usr/sbin/multipathd -B -d"}) {
+		t.Errorf("ExecStart %q", got)
+	}
+	if got := keys["Unit.Conflicts"]; len(got) == 0 || !strings.Contains(got[0], "initrd-cleanup.service") {
+		t.Errorf("Conflicts %q: it must end before the root is changed", got)
+	}
+}
