@@ -39,7 +39,7 @@ func split(data []byte) iter.Seq[line] {
 				}
 				text = text[:i]
 			}
-			if l.tokens = tokens(text); (len(l.tokens) > 0 || l.cut > 0) && !yield(l) {
+			if l.tokens = tokens(text, maxTokens); (len(l.tokens) > 0 || l.cut > 0) && !yield(l) {
 				return
 			}
 		}
@@ -50,12 +50,22 @@ func split(data []byte) iter.Seq[line] {
 // the third is spoken of.
 const maxTokens = 4
 
+// Words reads a line as the configuration is read, for others who take words of that
+// kind: the commands of multipathd's socket. It gives at most that many.
+func Words(line string, most int) []string {
+	var out []string
+	for _, t := range tokens([]byte(line), most) {
+		out = append(out, t.text)
+	}
+	return out
+}
+
 // tokens reads one line. Blanks and bytes outside ASCII separate, `#` and `!`
 // start a comment, a quote starts a string that a quote ends and two stand for
 // one, braces stand for themselves without blanks around them.
-func tokens(text []byte) []token {
+func tokens(text []byte, most int) []token {
 	var out []token
-	for i := 0; i < len(text) && len(out) < maxTokens; {
+	for i := 0; i < len(text) && len(out) < most; {
 		switch c := text[i]; {
 		case separates(c):
 			i++

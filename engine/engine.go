@@ -134,6 +134,7 @@ type Files struct {
 	OldIDs    string // /etc/multipath/oldids
 	FailedDir string // /run/multipath/failed_wwids
 	Deadlines string // /run/pathkeeper/deadlines
+	PRKeys    string // /etc/multipath/prkeys
 	UdevDB    string // /run/udev
 	Mounts    string // /proc/self/mountinfo
 	Swaps     string // /proc/swaps
@@ -144,7 +145,7 @@ func DefaultFiles() Files {
 	return Files{
 		Bindings: "/etc/multipath/bindings", WWIDs: "/etc/multipath/wwids", OldIDs: "/etc/multipath/oldids",
 		FailedDir: "/run/multipath/failed_wwids", Deadlines: "/run/pathkeeper/deadlines",
-		UdevDB: "/run/udev", Mounts: "/proc/self/mountinfo", Swaps: "/proc/swaps",
+		PRKeys: "/etc/multipath/prkeys", UdevDB: "/run/udev", Mounts: "/proc/self/mountinfo", Swaps: "/proc/swaps",
 	}
 }
 
@@ -197,6 +198,8 @@ func (e *Engine) Start(a mpath.Action) Step {
 		return e.forgetLoad(a)
 	case mpath.SaveDeadlines:
 		return e.saveDeadlines(a)
+	case mpath.SavePRKey:
+		return e.savePRKey(a)
 	case mpath.Trigger:
 		return e.trigger(a)
 	case mpath.SetOwner:

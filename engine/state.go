@@ -159,6 +159,21 @@ func (e *Engine) saveDeadlines(a mpath.SaveDeadlines) Step {
 		fileDone(a.Seq, "writing", e.Files.Deadlines))
 }
 
+// savePRKey gives a LUN its reservation key, or takes it away.
+func (e *Engine) savePRKey(a mpath.SavePRKey) Step {
+	change := func(have []byte) (want []byte, err error) {
+		file, _ := statefile.ParsePRKeys(have)
+		next := file
+		if a.Key.Key == 0 {
+			next, _ = file.Remove(a.Key.WWID)
+		} else {
+			next, err = file.Set(statefile.PRKey{WWID: a.Key.WWID, Key: a.Key.Key, APTPL: a.Key.APTPL})
+		}
+		return changed(have, next.Bytes()), err
+	}
+	return e.update(a.Seq, e.Files.PRKeys, change, func() Step { return done(mpath.ActionDone{Seq: a.Seq}) })
+}
+
 func (e *Engine) trigger(a mpath.Trigger) Step {
 	return ask(Ask{Kind: KindSetAttr, Path: "block/" + a.Name + "/uevent", Text: a.Verb}, func(r Answer) Step {
 		if errnoOf(r.Errno) == mpath.ErrnoGone {
@@ -227,25 +242,33 @@ func (e *Engine) LoadState(kernel policy.Kernel, notes func(string)) Step {
 						ev.Kept = append(ev.Kept, keptOf(x))
 					}
 				}, func() Step {
-					return ask(Ask{Kind: KindList, Path: e.Files.FailedDir}, func(r Answer) Step {
-						for _, n := range r.Names {
-							if w := statefile.FailedWWID(n); w != "" {
-								ev.Failed = append(ev.Failed, w)
-							}
+					return read(e.Files.PRKeys, func(b []byte) {
+						keys, ws := statefile.ParsePRKeys(b)
+						warn(e.Files.PRKeys, ws)
+						for _, k := range keys.All() {
+							ev.PRKeys = append(ev.PRKeys, mpath.PRKey{WWID: k.WWID, Key: k.Key, APTPL: k.APTPL})
 						}
-						slices.Sort(ev.Failed)
-						return ask(Ask{Kind: KindList, Path: e.loadingDir()}, func(r Answer) Step {
-							for _, n := range r.Names {
-								if w := statefile.FailedWWID(n); w != "" {
-									ev.Loading = append(ev.Loading, w)
-								}
-							}
-							slices.Sort(ev.Loading)
-							return done(ev)
-						})
-					})
+					}, func() Step { return e.loadMarks(ev) })
 				})
 			})
 		})
+	})
+}
+
+// loadMarks ends LoadState with what stands in directories.
+func (e *Engine) loadMarks(ev mpath.StateLoaded) Step {
+	list := func(dir string, into *[]string, then func() Step) Step {
+		return ask(Ask{Kind: KindList, Path: dir}, func(r Answer) Step {
+			for _, n := range r.Names {
+				if w := statefile.FailedWWID(n); w != "" {
+					*into = append(*into, w)
+				}
+			}
+			slices.Sort(*into)
+			return then()
+		})
+	}
+	return list(e.Files.FailedDir, &ev.Failed, func() Step {
+		return list(e.loadingDir(), &ev.Loading, func() Step { return done(ev) })
 	})
 }

@@ -202,6 +202,13 @@ type SaveDeadlines struct {
 	Kept      []Kept
 }
 
+// SavePRKey writes one line of the prkeys file, or takes it out, where the key is
+// 0 -> ActionDone. One is in flight at a time: each reads the file and writes it.
+type SavePRKey struct {
+	Seq uint64
+	Key PRKey
+}
+
 // Trigger asks the kernel for a synthetic uevent of a path, so that udev looks
 // at it again: its claim changed -> ActionDone.
 type Trigger struct {
@@ -277,6 +284,7 @@ func (SaveWWIDs) action()     {}
 func (MarkFailed) action()    {}
 func (ForgetLoad) action()    {}
 func (SaveDeadlines) action() {}
+func (SavePRKey) action()     {}
 func (Trigger) action()       {}
 func (SetOwner) action()      {}
 func (Note) action()          {}

@@ -148,7 +148,6 @@ func (mc *Machine) setState(p *path, st pathcheck.State, msg string) (changed bo
 	if p.state == st {
 		return false
 	}
-	mc.releaseHeld(p, st)
 	wasUp := p.up()
 	from := p.state
 	p.state, p.stateSince = st, mc.now

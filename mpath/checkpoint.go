@@ -169,7 +169,7 @@ func (mc *Machine) Checkpoint() *Checkpoint {
 	m.acts, m.find, m.due, m.looks, m.lines = nil, index{}, dueList{}, lookList{}, nil
 	m.wwids, m.failed, m.loading = slices.Clone(m.wwids), slices.Clone(m.failed), slices.Clone(m.loading)
 	m.users, m.groups, m.recorded = slices.Clone(m.users), slices.Clone(m.groups), slices.Clone(m.recorded)
-	m.kept = slices.Clone(m.kept)
+	m.kept, m.keys = slices.Clone(m.kept), slices.Clone(m.keys)
 	m.other, m.nodes, m.present, m.gone = slices.Clone(m.other), slices.Clone(m.nodes), slices.Clone(m.present), slices.Clone(m.gone)
 	m.odd = slices.Clone(m.odd)
 	m.batches, m.commands = slices.Clone(m.batches), make([]*command, len(mc.commands))

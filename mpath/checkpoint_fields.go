@@ -30,6 +30,8 @@ func (mc *Machine) fields() []field {
 		{"recorded", &mc.recorded},
 		{"kept", &mc.kept},
 		{"loading", &mc.loading},
+		{"keys", &mc.keys},
+		{"key", &carriedOne{&mc.key}},
 		{"other", &mc.other},
 		{"nodes", &mc.nodes},
 		{"present", &mc.present},
@@ -96,6 +98,8 @@ func (p *path) fields() []field {
 		{"patience", &p.patience},
 		{"held", &p.held},
 		{"dropped", &p.dropped},
+		{"marginal", &p.marginal},
+		{"registered", &p.registered},
 	}
 }
 
@@ -150,6 +154,8 @@ func (m *mmap) fields() []field {
 		{"queueOff", &m.queueOff},
 		{"queueWas", &m.queueWas},
 		{"steeredAt", &m.steeredAt},
+		{"registered", &m.registered},
+		{"reserved", &m.reserved},
 		{"followAt", &m.followAt},
 		{"followed", &m.followed},
 		{"edgeAt", &m.edgeAt},
@@ -189,6 +195,8 @@ func (s *saveState) fields() []field {
 func (k *knownState) fields() []field {
 	return []field{{"ask", &k.ask}, {"writing", &k.writing}, {"pending", &k.pending}, {"failed", &k.failed}}
 }
+
+func (k *keyState) fields() []field { return []field{{"ask", &k.ask}, {"key", &k.key}} }
 
 func (d *deadlineState) fields() []field { return []field{{"ask", &d.ask}, {"dirty", &d.dirty}} }
 

@@ -59,6 +59,7 @@ func actionKinds() []Action {
 		MarkFailed{},
 		ForgetLoad{},
 		SaveDeadlines{},
+		SavePRKey{},
 		Trigger{},
 		SetOwner{},
 		Note{},

@@ -23,7 +23,7 @@ const (
 	CommandRemoveMap       // Arg "deferred": at its last close, if it is open
 	CommandRemoveUnused    // every map that nobody uses
 	CommandResizeMap       // Force: shrink below what is in use
-	CommandReloadMap       // load its table anew
+	CommandReloadMap       // load its table anew; Map "": of all maps
 	CommandRenameMap       // to the configured name; Arg, if set, says which one is meant
 	CommandResetStats      // Map "": of all maps
 	CommandSwitchGroup     // Arg: the group's number, from 1
@@ -33,11 +33,23 @@ const (
 	CommandUnforceQueueing
 	CommandSuspendMap
 	CommandResumeMap
+	CommandSetMarginal   // Path: it is flaky, by an operator's word
+	CommandUnsetMarginal // Path, or Map: all paths of it
+	CommandReassign      // whoever uses a path below the map is to use the map
+	// What is known of persistent reservations: whoever makes one tells it.
+	CommandSetPRStatus // Arg, if set: the paths that are registered, "sda,sdb"
+	CommandUnsetPRStatus
+	CommandSetPRHold
+	CommandUnsetPRHold
+	CommandSetPRKey // Arg: "0x123abc", ":aptpl" may follow
+	CommandUnsetPRKey
 )
 
 var commandNames = [...]string{
 	"", "fail path", "reinstate path", "add path", "remove path", "add map", "remove map", "remove unused maps", "resize map", "reload map",
 	"rename map", "reset statistics", "switch group", "disable queueing", "restore queueing", "force queueing", "unforce queueing", "suspend map", "resume map",
+	"set marginal", "unset marginal", "reassign", "set reservation status", "unset reservation status", "set reservation hold", "unset reservation hold",
+	"set reservation key", "unset reservation key",
 }
 
 // String gives the command's words.
@@ -71,12 +83,15 @@ type Command struct {
 	Path  string // kernel name or device number
 	Arg   string
 	Force bool
+	// Within is how long who asks waits for the reply; 0: as long as the core lets a
+	// command live. What has not begun by then is not done any more.
+	Within Span
 }
 
 // ReplyCode sums up a Reply.
 type ReplyCode uint8
 
-// Codes of replies. Done, Already and Deferred are success.
+// Codes of replies. Done, Already, Deferred and Kept are success.
 const (
 	ReplyUnknown  ReplyCode = iota
 	ReplyDone               // it was done
@@ -87,9 +102,10 @@ const (
 	ReplyRefused            // it would do harm, or makes no sense now: Text says why and what to do
 	ReplyFailed             // it was tried and the kernel said no
 	ReplyTimeout            // not done in time
+	ReplyKept               // done, but for maps that are in use: those were kept
 )
 
-var replyNames = [...]string{"", "done", "already so", "deferred", "not found", "busy", "refused", "failed", "timed out"}
+var replyNames = [...]string{"", "done", "already so", "deferred", "not found", "busy", "refused", "failed", "timed out", "kept"}
 
 // String gives the code's words.
 func (c ReplyCode) String() string {
@@ -161,7 +177,7 @@ func (mc *Machine) takeCommand(e Command) {
 		mc.reply(Reply{Seq: e.Seq, Code: ReplyBusy, Text: fmt.Sprintf("%s: %d commands wait already; ask again in a moment", e.Kind, maxCommands)})
 		return
 	}
-	c := &command{Command: e, since: mc.now, until: mc.now.After(commandLimit)}
+	c := &command{Command: e, since: mc.now, until: mc.now.After(e.limit())}
 	if mc.stopping {
 		mc.finish(c, ReplyRefused, "the daemon is stopping")
 		return
@@ -173,13 +189,21 @@ func (mc *Machine) takeCommand(e Command) {
 	case CommandForceQueueing, CommandUnforceQueueing:
 		mc.force(c)
 		return
-	case CommandRemoveUnused, CommandResetStats, CommandDisableQueueing, CommandRestoreQueueing:
+	case CommandRemoveUnused, CommandResetStats, CommandReloadMap, CommandDisableQueueing, CommandRestoreQueueing:
 		if e.Map == "" || e.Kind == CommandRemoveUnused {
 			mc.forAll(e)
 			return
 		}
 	}
 	mc.commands = append(mc.commands, c)
+}
+
+// limit is when a command is to have its reply.
+func (e Command) limit() Span {
+	if e.Within > 0 {
+		return min(e.Within, commandLimit)
+	}
+	return commandLimit
 }
 
 // forAll makes one command for each map.
@@ -195,7 +219,7 @@ func (mc *Machine) forAll(e Command) {
 		}
 		b.left++
 		mc.commands = append(mc.commands, &command{
-			Command: Command{Kind: kind, Map: m.wwid, Force: e.Force}, batch: e.Seq, since: mc.now, until: mc.now.After(commandLimit),
+			Command: Command{Kind: kind, Map: m.wwid, Force: e.Force}, batch: e.Seq, since: mc.now, until: mc.now.After(e.limit()),
 		})
 	}
 	if b.left == 0 {
@@ -246,7 +270,7 @@ func (mc *Machine) late(c *command) {
 	case c.stage > 0:
 		why = "what it waits for has not come"
 	}
-	mc.finish(c, ReplyTimeout, fmt.Sprintf("not done within %d s: %s", commandLimit.Seconds(), why))
+	mc.finish(c, ReplyTimeout, fmt.Sprintf("not done within %d s: %s", max(c.until.Since(c.since).Seconds(), 1), why))
 }
 
 // resolve finds what a command is for; false: it was refused.
@@ -257,7 +281,10 @@ func (mc *Machine) resolve(c *command) bool {
 	switch c.Kind {
 	case CommandAddPath:
 		return true
-	case CommandFailPath, CommandReinstatePath, CommandRemovePath:
+	case CommandFailPath, CommandReinstatePath, CommandRemovePath, CommandSetMarginal, CommandUnsetMarginal:
+		if c.Kind == CommandUnsetMarginal && c.Path == "" {
+			break
+		}
 		p := mc.pathNamed(c.Path)
 		if p == nil {
 			mc.finish(c, ReplyNotFound, "no device "+c.Path+" is known; `show paths --all` lists them")
@@ -318,7 +345,7 @@ func (mc *Machine) finish(c *command, code ReplyCode, text string) {
 		object = cmp.Or(c.Path, m.label())
 	}
 	r := Reply{Seq: c.Seq, Code: code, Text: strings.Join(slices.DeleteFunc([]string{object, text}, func(s string) bool { return s == "" }), ": ")}
-	r.OK = code == ReplyDone || code == ReplyAlready || code == ReplyDeferred
+	r.OK = code == ReplyDone || code == ReplyAlready || code == ReplyDeferred || code == ReplyKept
 	if c.batch == 0 {
 		if r.OK {
 			mc.note(LevelNotice, object, fmt.Sprintf("%s (operator): %s", c.Kind, text))
@@ -342,6 +369,7 @@ func (mc *Machine) finish(c *command, code ReplyCode, text string) {
 	r = Reply{Seq: b.seq, OK: len(b.wrong) == 0, Code: ReplyDone}
 	r.Text = fmt.Sprintf("%s: %d maps", b.kind, len(b.done))
 	if len(b.kept) > 0 {
+		r.Code = ReplyKept
 		r.Text += "; in use and kept: " + strings.Join(b.kept, ", ")
 	}
 	if !r.OK {

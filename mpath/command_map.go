@@ -49,6 +49,8 @@ func (mc *Machine) runMapCommand(c *command, m *mmap) {
 		mc.runSwitch(c, m)
 	case CommandDisableQueueing, CommandRestoreQueueing:
 		mc.runQueueing(c, m)
+	case CommandReassign:
+		mc.runReassign(c, m)
 	case CommandSuspendMap:
 		mc.runSuspend(c, m)
 	case CommandResumeMap:

@@ -36,23 +36,22 @@ func (mc *Machine) runCommand(c *command) {
 		}
 		return
 	}
+	if c.Kind.ofReservation() {
+		mc.runReservation(c, m)
+		return
+	}
 	if m.ask != 0 && c.ask == 0 {
 		return // it waits for its turn
+	}
+	if c.Kind == CommandSetMarginal || c.Kind == CommandUnsetMarginal {
+		mc.runMarginal(c, m)
+		return
 	}
 	mc.runMapCommand(c, m)
 }
 
 // isUp says whether a checker's state lets I/O through.
 func isUp(s pathcheck.State) bool { return s == pathcheck.StateUp || s == pathcheck.StateGhost }
-
-// releaseHeld gives back a path that an operator has failed, when it has failed by
-// itself since and its checker finds it well again.
-func (mc *Machine) releaseHeld(p *path, st pathcheck.State) {
-	if p.held && isUp(st) && !isUp(p.state) && p.state != pathcheck.StateUnknown {
-		p.held = false
-		mc.note(LevelNotice, p.seen.Name, "came back from a failure of its own: no longer kept failed for the operator")
-	}
-}
 
 const suspendedText = "the map is suspended; `resume map` it first"
 
@@ -75,7 +74,7 @@ func (mc *Machine) runFail(c *command, m *mmap, p *path) {
 	case !p.inTable:
 		mc.finish(c, ReplyDone, "it stands in no table now, and stays out of the map until it is reinstated")
 	case p.kernelFailed:
-		mc.finish(c, ReplyDone, "failed, until it is reinstated or comes back from a failure of its own")
+		mc.finish(c, ReplyDone, "failed, until it is reinstated")
 	}
 }
 

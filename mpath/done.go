@@ -16,6 +16,10 @@ func (mc *Machine) takeDone(e ActionDone) {
 		}
 		return
 	}
+	if e.Seq == mc.key.ask && e.Seq != 0 {
+		mc.keySaved(e)
+		return
+	}
 	if e.Seq == mc.known.ask && e.Seq != 0 {
 		mc.wwidsSaved(e)
 		return

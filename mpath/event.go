@@ -39,6 +39,7 @@ type StateLoaded struct {
 	OldIDs    []policy.OldID
 	Deadlines []Deadline
 	Kept      []Kept
+	PRKeys    []PRKey
 	// Loading are the maps whose table a former process was exchanging when it
 	// ended: if one is suspended, it was us.
 	Loading []string

@@ -54,7 +54,7 @@ func (mc *Machine) planSwitch(m *mmap, ps []*path) bool {
 		return false
 	}
 	cur := mc.groupPriority(m, m.have.Status.Next)
-	if cur.enabled > 0 && cur.prio >= prio {
+	if cur.enabled > 0 && cur.prio >= prio && (!cur.marginal || mc.groupPriority(m, best).marginal) {
 		if !m.regroup {
 			m.failbackAt = 0
 		}
@@ -82,8 +82,22 @@ func (mc *Machine) planSwitch(m *mmap, ps []*path) bool {
 }
 
 type groupState struct {
-	prio    int
-	enabled int
+	prio     int
+	enabled  int
+	marginal bool // each of its usable paths is, where that counts
+}
+
+// before says whether a group is to be used rather than another.
+func (s groupState) before(o groupState) bool {
+	switch {
+	case s.enabled == 0 || o.enabled == 0:
+		return s.enabled > 0
+	case s.marginal != o.marginal:
+		return o.marginal
+	case s.prio != o.prio:
+		return s.prio > o.prio
+	}
+	return s.enabled > o.enabled
 }
 
 // groupPriority gives the mean priority of the usable paths of a group of the
@@ -94,12 +108,14 @@ func (mc *Machine) groupPriority(m *mmap, n int) groupState {
 		return s
 	}
 	sum, known := 0, 0
+	s.marginal = mc.marginalGroups()
 	for _, tp := range m.have.Table.Groups[n-1].Paths {
 		p := mc.pathByDev(tp.Dev)
 		if p == nil || p.wwid != m.wwid || !p.usable() {
 			continue
 		}
 		s.enabled++
+		s.marginal = s.marginal && p.marginal
 		if p.priority() >= 0 {
 			sum += p.priority()
 			known++
@@ -114,14 +130,13 @@ func (mc *Machine) groupPriority(m *mmap, n int) groupState {
 // bestGroup gives the number of the best group in the kernel's table, 0 if no
 // group is usable.
 func (mc *Machine) bestGroup(m *mmap) (best, prio int) {
-	enabled := 0
+	var top groupState
 	for i := range m.have.Table.Groups {
-		g := mc.groupPriority(m, i+1)
-		if g.enabled > 0 && (best == 0 || g.prio > prio || g.prio == prio && g.enabled > enabled) {
-			best, prio, enabled = i+1, g.prio, g.enabled
+		if g := mc.groupPriority(m, i+1); g.before(top) {
+			best, top = i+1, g
 		}
 	}
-	return best, prio
+	return best, top.prio
 }
 
 // groupFacts is what grouping goes by.
@@ -210,10 +225,11 @@ func (mc *Machine) firstGroup(m *mmap, lay []group) int {
 		f.Mode == policy.FailbackFollowover && m.followAt != 0:
 		return 1
 	}
+	apart := mc.marginalGroups()
 	for _, tp := range m.have.Table.Groups[m.have.Status.Next-1].Paths {
 		for i, g := range lay {
 			for _, p := range g.paths {
-				if p.id.Dev == tp.Dev && p.usable() {
+				if p.id.Dev == tp.Dev && p.usable() && !(apart && p.marginal) {
 					return i + 1
 				}
 			}

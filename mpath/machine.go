@@ -53,6 +53,7 @@ type Machine struct {
 	failed   []string // sorted
 	recorded []Deadline
 	kept     []Kept   // of maps that are not adopted yet
+	keys     []PRKey  // the prkeys file, by WWID
 	loading  []string // sorted: loads that a former process did not see the end of
 
 	paths []*path  // by id
@@ -75,6 +76,7 @@ type Machine struct {
 	names   saveState
 	known   knownState
 	dl      deadlineState
+	key     keyState
 	scanAt  Instant
 	scanAsk uint64
 	listAsk uint64

@@ -90,10 +90,12 @@ type mmap struct {
 	queueOff  bool    // an operator disabled queueing
 	queueWas  bool    // and it did queue then
 	steeredAt Instant // an operator switched its group
-	followAt  Instant // a failed group has its first path back: followover may fail back
-	followed  PathID  // that path
-	edgeAt    Instant // last change of a path's state
-	resize    resizing
+
+	registered, reserved PRState // as whoever makes reservations has said
+	followAt             Instant // a failed group has its first path back: followover may fail back
+	followed             PathID  // that path
+	edgeAt               Instant // last change of a path's state
+	resize               resizing
 
 	rebuilds  int // panics in this map's hands, and the last of them
 	rebuiltAt Instant

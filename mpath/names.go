@@ -249,6 +249,11 @@ func (mc *Machine) takeState(e StateLoaded) {
 		mc.failed = addSorted(mc.failed, w)
 	}
 	mc.recorded, mc.kept = e.Deadlines, e.Kept
+	for _, k := range e.PRKeys {
+		if _, has := mc.keyAt(k.WWID); !has { // the first line counts
+			mc.putKey(k)
+		}
+	}
 	for _, w := range e.Loading {
 		mc.loading = addSorted(mc.loading, w)
 	}

@@ -68,8 +68,10 @@ type path struct {
 	kernelFailed bool   // and shows it as failed
 	refused      string // why it is not in its map although admitted: size, write protection, an operator
 	roNoted      bool   // that it is left out for write protection was said
-	held         bool   // an operator has failed it: kept so until reinstated, or until it comes back from a failure
+	held         bool   // an operator has failed it: kept so until reinstated
 	dropped      bool   // an operator has removed it
+	marginal     bool   // an operator calls it flaky
+	registered   bool   // whoever registered this host with the LUN did so through it, too
 }
 
 // member says whether the path stands in a kernel table.

@@ -41,6 +41,8 @@ type MapView struct {
 	LastError  string
 	LastAction string // the last change of it that was made: create, reload, switchpg, rename, resize; "" none
 	Counters
+	// Reservation is what those who make persistent reservations have told.
+	Reservation ReservationView
 }
 
 // QueueView is what no_path_retry does.
@@ -81,6 +83,8 @@ type PathView struct {
 	Stranger      string
 	Refused       string
 	Held          bool // an operator keeps it failed
+	Marginal      bool // an operator calls it flaky
+	Registered    bool // registered with the LUN, as whoever did it has told
 	NextCheck     Instant
 	Interval      Span
 	CheckOpen     bool
@@ -102,7 +106,7 @@ func (mc *Machine) Snapshot() Snapshot {
 			ID: p.id, Name: p.seen.Name, HCTL: p.seen.HCTL, WWID: p.wwid, Seen: p.seen, Decision: p.decision,
 			State: p.state, StateSince: p.stateSince, Message: p.message, DevState: p.devState,
 			Priority: p.priority(), PriorityState: p.prio.State, InTable: p.inTable, KernelFailed: p.kernelFailed,
-			Stranger: p.stranger, Refused: p.refused, Held: p.held, NextCheck: p.nextCheck, Interval: p.interval, CheckOpen: p.checkSeq != 0,
+			Stranger: p.stranger, Refused: p.refused, Held: p.held, Marginal: p.marginal, Registered: p.registered, NextCheck: p.nextCheck, Interval: p.interval, CheckOpen: p.checkSeq != 0,
 			Hangs: p.hangs, Doubt: p.doubtAt != 0,
 		}
 		if p.stuck {
@@ -124,7 +128,7 @@ func (mc *Machine) viewMap(m *mmap) MapView {
 	v := MapView{
 		WWID: m.wwid, Name: m.label(), NameWhy: m.nameWhy, Known: m.known, Truth: m.have, ReadAt: m.haveAt, Settings: m.settings,
 		Owner: m.owner, Node: m.node, Drift: m.drift, Adopted: m.adopted, Accepted: slices.Clone(m.accepted), Former: m.former, FailbackAt: m.failbackAt,
-		Busy: m.askWhat, LastError: m.lastError, LastAction: m.lastAction, Counters: mc.counters(m),
+		Busy: m.askWhat, LastError: m.lastError, LastAction: m.lastAction, Counters: mc.counters(m), Reservation: mc.reservation(m),
 		Queueing: QueueView{On: m.have.Table.QueueIfNoPath(), Until: m.queue.at, Expired: m.queue.expired, Off: m.queueOff},
 	}
 	for i, g := range m.have.Table.Groups {

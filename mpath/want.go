@@ -17,10 +17,12 @@ type group struct {
 // layout groups paths by the map's policy, best group first.
 func (mc *Machine) layout(m *mmap, ps []*path) []group {
 	in := make([]policy.GroupPath, len(ps))
+	apart := mc.marginalGroups()
 	for i, p := range ps {
 		in[i] = p.groupFacts()
+		in[i].Marginal = apart && p.marginal
 	}
-	groups, _ := policy.Group(m.settings.Grouping.V, false, in)
+	groups, _ := policy.Group(m.settings.Grouping.V, apart, in)
 	out := make([]group, len(groups))
 	for i, g := range groups {
 		for _, j := range g.Paths {

@@ -205,6 +205,7 @@ type Settings struct {
 	DeferredRemove Value[bool]
 	AutoResize     Value[string] // "never", "grow_only", "grow_shrink"
 	ExpectedPaths  Value[int]    // 0: not said
+	ReservationKey Value[string] // "0x123abc", "0x123abc:aptpl", "file"; "" none
 	// Of the path.
 	Checker        Value[string]
 	Prio           Value[string]

@@ -147,6 +147,7 @@ func (r *resolver) settings(id scsi.Identity, f Facts, k Kernel) Settings {
 		DeferredRemove: r.yesNo("deferred_remove", false),
 		AutoResize:     r.word("auto_resize", "never", "never", "grow_only", "grow_shrink"),
 		ExpectedPaths:  r.number("expected_paths", 0, 1),
+		ReservationKey: r.text("reservation_key", ""),
 
 		CheckerTimeout:     r.number("checker_timeout", 0, 0),
 		QueueWithoutDaemon: r.yesNo("queue_without_daemon", false),

@@ -44,7 +44,7 @@ func TestBuiltInDefaults(t *testing.T) {
 		Alias: text(""), AliasPrefix: text("mpath"), Grouping: text("failover"), Selector: text("service-time 0"),
 		Features: text("0"), Handler: text("0"), RRWeight: text("uniform"), UID: text(""), GID: text(""),
 		FlushOnLastDel: text("unused"), Checker: text("tur"), Prio: text("const"), PrioArgs: text(""), FindMultipaths: text("strict"),
-		UserFriendly: Value[bool]{false, o}, SkipKpartx: Value[bool]{false, o}, DeferredRemove: Value[bool]{false, o}, ExpectedPaths: Value[int]{0, o}, AutoResize: Value[string]{"never", o}, QueueWithoutDaemon: Value[bool]{false, o},
+		UserFriendly: Value[bool]{false, o}, SkipKpartx: Value[bool]{false, o}, DeferredRemove: Value[bool]{false, o}, ExpectedPaths: Value[int]{0, o}, AutoResize: Value[string]{"never", o}, ReservationKey: Value[string]{"", o}, QueueWithoutDaemon: Value[bool]{false, o},
 		NoPathRetry: Value[RetryPolicy]{RetryPolicy{}, o}, Failback: Value[FailbackPolicy]{FailbackPolicy{Mode: FailbackManual}, o},
 		MinIO: Value[int]{1, o}, Mode: Value[int]{-1, o}, CheckerTimeout: Value[int]{0, o},
 		PollingInterval: Value[int]{5, o}, MaxPollingInterval: Value[int]{20, o},

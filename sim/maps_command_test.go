@@ -50,7 +50,7 @@ func TestCommandFailReinstate(t *testing.T) {
 	r.ask(reinstate, mpath.ReplyDone)
 	r.wantGroups("mpatha", "[sda sdb] | sdc sdd")
 
-	// It fails by itself and comes back: that edge ends the operator's word.
+	// It fails by itself and comes back: the operator's word holds all the same.
 	r.ask(fail, mpath.ReplyDone)
 	ds[0].Break(NoConnect)
 	r.run(mpath.Minute)
@@ -58,6 +58,8 @@ func TestCommandFailReinstate(t *testing.T) {
 	r.ask(fail, mpath.ReplyDone)
 	ds[0].Break(Healthy)
 	r.run(mpath.Minute)
+	r.wantGroups("mpatha", "[-sda sdb] | sdc sdd")
+	r.ask(reinstate, mpath.ReplyDone)
 	r.wantGroups("mpatha", "[sda sdb] | sdc sdd")
 	r.ask(mpath.Command{Kind: mpath.CommandFailPath, Path: "sdz"}, mpath.ReplyNotFound)
 	r.ask(fail, mpath.ReplyDone)
@@ -124,7 +126,7 @@ func TestCommandRemoveMap(t *testing.T) {
 	m.Open()
 	remove := mpath.Command{Kind: mpath.CommandRemoveMap, Map: "mpatha"}
 	r.ask(remove, mpath.ReplyBusy, "open 1 times", "/dev/mapper/mpatha")
-	r.ask(mpath.Command{Kind: mpath.CommandRemoveUnused}, mpath.ReplyDone, "1 maps", "in use and kept: mpatha")
+	r.ask(mpath.Command{Kind: mpath.CommandRemoveUnused}, mpath.ReplyKept, "1 maps", "in use and kept: mpatha")
 	if r.w.Map("mpathb") != nil {
 		r.fail("mpathb is there")
 	}
