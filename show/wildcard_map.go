@@ -170,6 +170,23 @@ func groupWildcards() []wildcard[groupRow] {
 		{'s', "selector", func(_ *view, g groupRow) string { return selector(g.m, g.i) }},
 		{'p', "pri", func(_ *view, g groupRow) string { return strconv.Itoa(max(g.m.Groups[g.i].Priority, 0)) }},
 		{'t', "dm_st", func(_ *view, g groupRow) string { return groupState(g.m.Groups[g.i].State) }},
-		{'M', "marginal_st", func(*view, groupRow) string { return "normal" }},
+		{'M', "marginal_st", func(v *view, g groupRow) string { return marginal(v.marginalGroup(g)) }},
 	}
+}
+
+// marginalGroup says whether every path of a group is marginal.
+func (v *view) marginalGroup(g groupRow) bool {
+	for _, id := range g.m.Groups[g.i].Paths {
+		if p := v.byID[id]; p == nil || !p.Marginal {
+			return false
+		}
+	}
+	return len(g.m.Groups[g.i].Paths) > 0
+}
+
+func marginal(is bool) string {
+	if is {
+		return "marginal"
+	}
+	return "normal"
 }

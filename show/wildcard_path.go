@@ -35,7 +35,7 @@ func pathWildcards() []wildcard[pathRow] {
 		{'p', "pri", func(_ *view, r pathRow) string { return strconv.Itoa(r.priority()) }},
 		{'S', "size", ofSeen(func(s mpath.PathSeen) string { return Size(table.Sectors(s.Facts.Size)) })},
 		{'z', "serial", ofSeen(func(s mpath.PathSeen) string { return s.Identity.Serial })},
-		{'M', "marginal_st", func(*view, pathRow) string { return "normal" }},
+		{'M', "marginal_st", func(_ *view, r pathRow) string { return marginal(r.p != nil && r.p.Marginal) }},
 		{'m', "multipath", pathMap},
 		{'N', "host WWNN", ofPort(func(p mpath.PortNames) string { return p.HostNode })},
 		{'n', "target WWNN", ofSeen(func(s mpath.PathSeen) string { return orUndef(s.Node) })},

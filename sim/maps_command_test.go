@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -17,7 +18,7 @@ func (r *rig) ask(c mpath.Command, want mpath.ReplyCode, words ...string) mpath.
 	if !ok {
 		r.fail("%s: no reply", c.Kind)
 	}
-	if got.Code != want || got.OK != (want == mpath.ReplyDone || want == mpath.ReplyAlready || want == mpath.ReplyDeferred) {
+	if got.Code != want || got.OK != slices.Contains([]mpath.ReplyCode{mpath.ReplyDone, mpath.ReplyAlready, mpath.ReplyDeferred, mpath.ReplyKept}, want) {
 		r.fail("%s: code %d, want %d: %s", c.Kind, got.Code, want, got.Text)
 	}
 	for _, w := range words {

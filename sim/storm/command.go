@@ -14,6 +14,7 @@ var commands = [...]mpath.CommandKind{
 	mpath.CommandRemoveMap, mpath.CommandRemoveUnused, mpath.CommandResizeMap, mpath.CommandReloadMap, mpath.CommandRenameMap,
 	mpath.CommandResetStats, mpath.CommandSwitchGroup, mpath.CommandDisableQueueing, mpath.CommandRestoreQueueing,
 	mpath.CommandSuspendMap, mpath.CommandResumeMap,
+	mpath.CommandSetMarginal, mpath.CommandUnsetMarginal, mpath.CommandReassign, mpath.CommandSetPRStatus, mpath.CommandSetPRKey,
 }
 
 // command is an operator at work.
@@ -31,6 +32,8 @@ func (s *Storm) command(g Gust) {
 		c.Map = m.Name()
 	}
 	switch c.Kind {
+	case mpath.CommandSetPRKey:
+		c.Arg = fmt.Sprintf("0x%x", g.Y)
 	case mpath.CommandSwitchGroup:
 		c.Arg = fmt.Sprint(1 + g.Y%3)
 	case mpath.CommandSuspendMap:
