@@ -221,10 +221,10 @@ func (a *API) snapshot(w http.ResponseWriter, r *http.Request, c Cred) {
 	send(w, http.StatusOK, show.NewDocument(a.src.Snapshot(), show.SectionAll, nil).JSON())
 }
 
-// rawAnswer is what the command line gets.
+// rawAnswer is what the command line gets: a lean snapshot, see mpath.SnapshotText.
 type rawAnswer struct {
-	Version  string         `json:"version"`
-	Snapshot mpath.Snapshot `json:"snapshot"`
+	Version  string          `json:"version"`
+	Snapshot json.RawMessage `json:"snapshot"`
 }
 
 func (a *API) raw(w http.ResponseWriter, r *http.Request, c Cred) {
@@ -233,7 +233,7 @@ func (a *API) raw(w http.ResponseWriter, r *http.Request, c Cred) {
 		return
 	}
 	defer leave()
-	sendJSON(w, http.StatusOK, rawAnswer{a.src.Status().Version, a.src.Snapshot()})
+	sendJSON(w, http.StatusOK, rawAnswer{a.src.Status().Version, mpath.SnapshotText(a.src.Snapshot().Lean())})
 }
 
 // basisAnswer is what `explain` decides from.

@@ -52,11 +52,16 @@ func NewClient(path string) *Client {
 	}}}
 }
 
-// Snapshot gets the core's snapshot and the daemon's version.
+// Snapshot gets the core's snapshot, a lean one (mpath.Snapshot.Lean), and the daemon's version.
 func (c *Client) Snapshot(ctx context.Context) (s mpath.Snapshot, version string, err error) {
 	var a rawAnswer
-	err = c.call(ctx, http.MethodGet, "/v1/raw", &a)
-	return a.Snapshot, a.Version, err
+	if err = c.call(ctx, http.MethodGet, "/v1/raw", &a); err != nil {
+		return s, "", err
+	}
+	if s, err = mpath.ParseSnapshot(a.Snapshot); err != nil {
+		err = fmt.Errorf("the answer of %s is not understood (is the daemon of another version?): %w", c.path, err)
+	}
+	return s, a.Version, err
 }
 
 // Basis gets what the core decides from, the snapshot of the same moment, and the
