@@ -211,7 +211,6 @@ func (mc *Machine) whyNone(ps []*path) string {
 func (mc *Machine) runRename(c *command, m *mmap) {
 	if c.stage == 0 {
 		c.stage = 1
-		m.accepted = dropSorted(m.accepted, "name")
 		if m.settingOK {
 			m.name = ""
 			mc.chooseName(m)
@@ -224,6 +223,7 @@ func (mc *Machine) runRename(c *command, m *mmap) {
 			mc.finish(c, ReplyRefused, fmt.Sprintf("the configuration calls it %s (%s); put `alias %s` into its multipath section and reload", m.name, m.nameWhy, c.Arg))
 			return
 		}
+		m.accepted = dropSorted(m.accepted, "name") // not before: what is refused changes nothing
 		if m.name == m.have.Name {
 			mc.finish(c, ReplyAlready, "called so")
 			return
