@@ -280,6 +280,9 @@ func (mc *Machine) decide(p *path) {
 		return
 	}
 	mc.stir(p)
+	for _, m := range mc.find.holders[p.id.Dev] {
+		mc.touch(m) // it may turn out to be another LUN's: then it is failed there at once
+	}
 	f := mc.factsOf(p)
 	was := p.decision
 	p.decision = mc.rules.Decide(p.seen.Identity, f, mc.stateNow())
