@@ -179,6 +179,10 @@ func Verbs() []Verb {
 		{Name: "wait", Usage: "[within=D] [not=yes] REGEXP PROGRAM ARG...", Min: 2, Max: -1, Options: []string{within, "not"}, Raw: true, Program: 2, Help: "until the program's output matches"},
 		{Name: "wait-file", Usage: "PATH [match=REGEXP] [not=yes] [within=D]", Min: 1, Max: 1, Options: []string{"match", "not", within}, Help: "until the file exists, or its content matches"},
 		{Name: "guest", Usage: "freeze|thaw", Min: 1, Max: 1, Choices: [][]string{{"freeze", "thaw"}}, Side: Lab, Help: "stop and continue the whole guest's CPUs"},
+		{
+			Name: "rootboot", Usage: "IMAGE [append=TEXT] [match=REGEXP] [within=D] <<END", Min: 1, Max: 1, Options: []string{"append", "match", within}, Body: MustBody, Side: Lab,
+			Help: "boot a second machine from an initramfs that this guest has made, its root file system (WWID 35000c500a1b2c3d4) behind two controllers; the body runs in it, what it prints must match, and the machine must switch itself off",
+		},
 		{Name: "teardown", Usage: "", Help: "take everything down now and assert that nothing is left; done at the end anyway"},
 	}
 }

@@ -47,6 +47,7 @@ type session struct {
 	iscsi    bool // iscsid runs
 	oracle   bool // Debian's multipathd runs
 	product  product
+	image    image.Image
 
 	baseline map[string]int // processes of the idle guest: command line -> count
 }
@@ -56,7 +57,7 @@ func newSession(ctx context.Context, img image.Image, accel guest.Accel, script 
 	if err != nil {
 		return nil, err
 	}
-	s := &session{opts: o, disks: disks}
+	s := &session{opts: o, disks: disks, image: img}
 	cfg := guest.Config{Image: img, Boot: guest.Boot(script.Boot), Accel: accel, Talk: o.Out}
 	for _, d := range disks {
 		cfg.Disks = append(cfg.Disks, d.Disk)
@@ -106,7 +107,7 @@ func (s *session) table() map[string]func(scenario.Command) error {
 		"expect loads": s.expectCount, "expect suspends": s.expectCount, "expect resumes": s.expectCount,
 		"expect messages": s.expectCount, "expect removes": s.expectCount,
 		"expect log": s.expectLog, "expect no-log": s.expectLog,
-		"run": s.run, "wait": s.wait, "wait-file": s.waitFile, "guest": s.freeze, "teardown": s.teardownVerb,
+		"run": s.run, "wait": s.wait, "wait-file": s.waitFile, "guest": s.freeze, "rootboot": s.rootboot, "teardown": s.teardownVerb,
 	}
 }
 
