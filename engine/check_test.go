@@ -15,14 +15,16 @@ import (
 
 // unit answers for one disk, "sdb", and writes down what it was asked.
 type unit struct {
-	t      *testing.T
-	pages  map[uint8][]byte // VPD pages
-	status map[string]scsi.Status
-	attrs  map[string]string
-	disk   sysfs.Disk
-	read   Answer
-	said   []string
-	ids    []mpath.PathID
+	t       *testing.T
+	pages   map[uint8][]byte // VPD pages
+	status  map[string]scsi.Status
+	product string // vendor, model and revision as INQUIRY has them
+	attrs   map[string]string
+	disk    sysfs.Disk
+	port    sysfs.Port
+	read    Answer
+	said    []string
+	ids     []mpath.PathID
 }
 
 var sdb = mpath.PathID{Dev: table.DevNum{Major: 8, Minor: 16}, Diskseq: 7}
@@ -31,7 +33,7 @@ func newUnit(t *testing.T, supported ...byte) *unit {
 	naa := []byte{0x60, 0x01, 0x40, 0x50, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0x51, 0}
 	vpd := func(code byte, body []byte) []byte { return append([]byte{0, code, 0, byte(len(body))}, body...) }
 	return &unit{
-		t: t, status: map[string]scsi.Status{},
+		t: t, status: map[string]scsi.Status{}, product: "SIMULATEARRAY           0001",
 		pages: map[uint8][]byte{
 			0x00: vpd(0x00, append([]byte{0x00, 0x80, 0x83}, supported...)), 0x80: vpd(0x80, []byte("SN1")),
 			0x83: vpd(0x83, append([]byte{1, 3, 0, 16}, naa...)),
@@ -59,7 +61,7 @@ func (u *unit) run(s Step) mpath.Event {
 func (u *unit) answer(a Ask) Answer {
 	switch a.Kind {
 	case KindDisk:
-		return Answer{Disk: u.disk}
+		return Answer{Disk: u.disk, Port: u.port}
 	case KindAttr:
 		u.said = append(u.said, a.Path)
 		v, ok := u.attrs[a.Path]
@@ -92,7 +94,7 @@ func (u *unit) command(q scsi.Request) scsi.Response {
 	switch {
 	case text == "12":
 		data = make([]byte, 36)
-		copy(data[8:], "SIMULATEARRAY           0001")
+		copy(data[8:], u.product)
 	case q.CDB[0] == 0x12:
 		page, ok := u.pages[q.CDB[2]]
 		if !ok { // invalid field in CDB
@@ -150,6 +152,30 @@ func TestIdentifyRDAC(t *testing.T) {
 				t.Errorf("asked for page c9: %v", asked)
 			}
 		})
+	}
+}
+
+// What is only printed of a path comes with its identity: the names of its ports,
+// and of a 3PAR's volume the name, from a page that other arrays use for other things.
+func TestIdentifyNames(t *testing.T) {
+	page := make([]byte, 56)
+	copy(page, []byte{0, 0xc0, 0, 52, 4})
+	page[43] = 12
+	copy(page[44:], "vol.prod.01")
+	for _, tt := range []struct{ product, want string }{
+		{"3PARdataVV              3213", "vol.prod.01"},
+		{"SIMULATEARRAY           0001", ""},
+	} {
+		u := newUnit(t, 0xc0)
+		u.product, u.pages[0xc0] = tt.product, page
+		u.port = sysfs.Port{HostNode: "n", HostPort: "p", TargetPort: "t", Adapter: "a", MaxSectorsKB: 512}
+		ev, ok := u.run(testEngine().identify(mpath.Identify{Seq: 1, Name: "sdb"})).(mpath.PathSeen)
+		if !ok || ev.PageData != tt.want {
+			t.Errorf("%s: %+v", tt.product, ev)
+		}
+		if ev.Port != (mpath.PortNames{HostNode: "n", HostPort: "p", TargetPort: "t", Adapter: "a"}) || ev.MaxSectorsKB != 512 {
+			t.Errorf("ports: %+v, %d", ev.Port, ev.MaxSectorsKB)
+		}
 	}
 }
 

@@ -22,7 +22,7 @@ const (
 	KindSCSI           // one command: Device, SG, SCSI -> SCSI
 	KindDM             // one device-mapper ioctl: DM -> Errno, Bytes
 	KindScan           // list the block devices -> Disks
-	KindDisk           // everything sysfs says of one disk: Device -> Disk
+	KindDisk           // everything sysfs says of one disk: Device -> Disk, Port
 	KindAttr           // one sysfs attribute: Path -> Bytes
 	KindSetAttr        // write one sysfs attribute: Path, Text
 	KindFile           // read a state file or one of /proc, /run/udev: Path -> Bytes
@@ -74,6 +74,7 @@ type Answer struct {
 	Names  []string
 	Disks  []mpath.Disk
 	Disk   sysfs.Disk
+	Port   sysfs.Port // of Disk
 	Held   []uint64
 	N      uint32
 }

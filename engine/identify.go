@@ -32,15 +32,17 @@ func (e *Engine) scan(a mpath.Scan) Step {
 
 // identification is one device being identified.
 type identification struct {
-	e    *Engine
-	seq  uint64
-	name string
-	disk sysfs.Disk
-	udev uevent.Record
-	mnts []sysfs.Mount
-	swps []sysfs.Swap
-	bad  string // what could not be read, in words
-	rdac bool   // it has the page of an RDAC array
+	e      *Engine
+	seq    uint64
+	name   string
+	disk   sysfs.Disk
+	port   sysfs.Port
+	udev   uevent.Record
+	mnts   []sysfs.Mount
+	swps   []sysfs.Swap
+	bad    string // what could not be read, in words
+	rdac   bool   // it has the page of an RDAC array
+	volume string // its name, of a 3PAR array
 }
 
 // identify reads sysfs, udev's database, mounts and swaps, and asks the device
@@ -57,7 +59,7 @@ func (id *identification) haveDisk(r Answer) Step {
 			Why: "its sysfs entry cannot be read: " + r.Detail,
 		})
 	}
-	id.disk = r.Disk
+	id.disk, id.port = r.Disk, r.Port
 	return ask(Ask{Kind: KindFile, Path: id.e.Files.UdevDB + "/" + uevent.RecordName(r.Disk.Major, r.Disk.Minor)}, id.haveUdev)
 }
 
@@ -108,18 +110,26 @@ func (id *identification) askDevice() Step {
 	})
 }
 
-// askVendor looks for the page by which detect_checker tells an RDAC array, where the device says that it has it. Whether that can be read does
-// not change who the device is.
+// askVendor looks for the page by which detect_checker tells an RDAC array, and for
+// the name that a 3PAR array gives the volume, where the device says that it has
+// them. Whether they can be read does not change who the device is.
 func (id *identification) askVendor(q *inquirer, ident scsi.Identity) Step {
 	pages, err := scsi.DecodeVPD00(q.raw.VPD00)
-	if err != nil || !slices.Contains(pages, pathcheck.PageVolumeAccess) {
-		return id.end(ident, true)
-	}
 	var page []byte
-	return q.page(pathcheck.PageVolumeAccess, &page, func(string) Step {
-		id.rdac = pathcheck.IsVolumeAccess(page)
-		return id.end(ident, true)
-	})
+	switch {
+	case err != nil:
+	case slices.Contains(pages, pathcheck.PageVolumeAccess):
+		return q.page(pathcheck.PageVolumeAccess, &page, func(string) Step {
+			id.rdac = pathcheck.IsVolumeAccess(page)
+			return id.end(ident, true)
+		})
+	case slices.Contains(pages, scsi.Page3PAR) && ident.Vendor == "3PARdata":
+		return q.page(scsi.Page3PAR, &page, func(string) Step {
+			id.volume, _ = scsi.Decode3PARName(page) // not every format of the page has one
+			return id.end(ident, true)
+		})
+	}
+	return id.end(ident, true)
 }
 
 func (id *identification) pathID() mpath.PathID {
@@ -169,6 +179,8 @@ func (id *identification) end(ident scsi.Identity, fresh bool) Step {
 	ev := mpath.PathSeen{
 		Seq: id.seq, ID: id.pathID(),
 		Name: d.Name, Identity: ident, Fresh: fresh, Facts: f, Node: d.TargetNode,
+		Port:         mpath.PortNames{HostNode: id.port.HostNode, HostPort: id.port.HostPort, TargetPort: id.port.TargetPort, Adapter: id.port.Adapter},
+		MaxSectorsKB: id.port.MaxSectorsKB, PageData: id.volume,
 	}
 	if d.IsSCSI {
 		s := d.SCSI

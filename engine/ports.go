@@ -39,7 +39,10 @@ func (p Ports) Perform(a Ask) Answer {
 		return p.scan()
 	case KindDisk:
 		d, err := sysfs.ReadDisk(p.Sysfs, a.Device)
-		return withError(Answer{Disk: d}, err)
+		if err != nil {
+			return withError(Answer{}, err)
+		}
+		return Answer{Disk: d, Port: sysfs.ReadPort(p.Sysfs, d)}
 	case KindAttr:
 		b, err := p.Sysfs.ReadAttr(a.Path, 4096)
 		return withError(Answer{Bytes: b}, err)

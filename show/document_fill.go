@@ -37,7 +37,7 @@ func (v *view) mapDoc(m *mpath.MapView, withGroups bool, nodes []mpath.NodeSeen)
 				gd.Paths = append(gd.Paths, v.unknownPath(m, id))
 				continue
 			}
-			if up(p.State) && p.Stranger == "" && !kernelFailed(m, id.Dev) {
+			if up(p.State) && p.Stranger == "" && !v.kernelFailed(m, id.Dev) {
 				d.PathsUsable++
 			}
 			gd.Paths = append(gd.Paths, v.pathDoc(p))
@@ -58,7 +58,7 @@ func (v *view) mapDoc(m *mpath.MapView, withGroups bool, nodes []mpath.NodeSeen)
 // or it is not a disk.
 func (v *view) unknownPath(m *mpath.MapView, id mpath.PathID) Path {
 	state := "active"
-	if kernelFailed(m, id.Dev) {
+	if v.kernelFailed(m, id.Dev) {
 		state = "failed"
 	}
 	const why = "in the kernel's table, but not among the disks that are there"

@@ -19,7 +19,6 @@ type view struct {
 	byWWID map[string][]*mpath.PathView
 	mapOf  map[string]*mpath.MapView // maps that the kernel has, by WWID
 	states map[dmPath]table.PathStatus
-	opt    TopologyOptions
 }
 
 // dmPath is a device as a map's table has it.

@@ -36,7 +36,7 @@ func (v *view) pathCount(m *mpath.MapView) string {
 	for _, g := range m.Groups {
 		for _, id := range g.Paths {
 			all++
-			if p := v.byID[id]; p != nil && up(p.State) && p.Stranger == "" && !kernelFailed(m, id.Dev) {
+			if p := v.byID[id]; p != nil && up(p.State) && p.Stranger == "" && !v.kernelFailed(m, id.Dev) {
 				ok++
 			}
 		}
@@ -48,9 +48,8 @@ func (v *view) pathCount(m *mpath.MapView) string {
 	return text
 }
 
-func kernelFailed(m *mpath.MapView, dev table.DevNum) bool {
-	st, ok := m.Truth.Status.Path(dev)
-	return ok && st.State == table.PathFailed
+func (v *view) kernelFailed(m *mpath.MapView, dev table.DevNum) bool {
+	return v.dm(m, dev).State == table.PathFailed
 }
 
 func mapState(m *mpath.MapView) string {

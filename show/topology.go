@@ -18,6 +18,25 @@ type TopologyOptions struct {
 	// path that belongs to it and stands in no table, with the reason. Without it
 	// there is nothing but the kernel's truth, line by line as programs read it.
 	Native bool
+	// Bold marks each map's first line for a terminal, as multipath-tools does on one.
+	Bold bool
+	// Actions puts the last change that was made of a map before its name, "reload: ".
+	Actions bool
+	// WideAsAll makes columns as wide as the widest path of all maps needs (multipathd's
+	// `show topology`), not of each map by itself (`multipath -ll`).
+	WideAsAll bool
+}
+
+// Verbose prints maps as `multipath -vN` does: at level 0 nothing, at 1 their names,
+// from 2 on the topology. The list of paths of level 3 is PathsList, printed first.
+func Verbose(s mpath.Snapshot, level int, opt TopologyOptions) string {
+	switch {
+	case level <= 0:
+		return ""
+	case level == 1:
+		return Names(s)
+	}
+	return Topology(s, opt)
 }
 
 // Topology prints maps, path groups and paths in the layout of `multipath -ll`:
@@ -36,13 +55,38 @@ type TopologyOptions struct {
 // dm minor.
 func Topology(s mpath.Snapshot, opt TopologyOptions) string {
 	v := newView(s)
-	var b strings.Builder
+	t := topology{v: v, opt: opt}
+	if opt.WideAsAll {
+		t.widths = v.allWidths(opt)
+	}
 	for _, m := range v.maps() {
 		if m.Known || opt.Native {
-			v.topologyMap(&b, m, opt)
+			t.writeMap(m)
 		}
 	}
-	return b.String()
+	return t.b.String()
+}
+
+// topology is a text that is being written. widths are those of the columns, nil
+// where each map has its own.
+type topology struct {
+	v      *view
+	opt    TopologyOptions
+	widths []int
+	b      strings.Builder
+}
+
+// allWidths gives the widths that the paths of all maps need.
+func (v *view) allWidths(opt TopologyOptions) []int {
+	var g grid
+	for _, m := range v.knownMaps() {
+		for _, group := range m.Groups {
+			for _, id := range group.Paths {
+				g.add(v.pathCells(m, id, opt)...)
+			}
+		}
+	}
+	return g.widths()
 }
 
 // TopologyOfMap answers `show map M topology`. false: the kernel has no such map.
@@ -52,43 +96,66 @@ func TopologyOfMap(s mpath.Snapshot, name string, opt TopologyOptions) (text str
 	if m == nil {
 		return "", false
 	}
-	var b strings.Builder
-	v.topologyMap(&b, m, opt)
-	return b.String(), true
+	t := topology{v: v, opt: opt}
+	if opt.WideAsAll {
+		t.widths = v.allWidths(opt)
+	}
+	t.writeMap(m)
+	return t.b.String(), true
 }
 
-func (v *view) topologyMap(b *strings.Builder, m *mpath.MapView, opt TopologyOptions) {
-	b.WriteString(Safe(m.Name))
-	if m.WWID != m.Name {
-		b.WriteString(" (" + Safe(m.WWID) + ")")
-	}
-	vendor, model := v.vendor(m)
-	product := Safe(missing(vendor)) + "," + Safe(missing(model))
+func (t *topology) writeMap(m *mpath.MapView) {
+	b := &t.b
+	b.WriteString(t.header(m) + "\n")
 	if !m.Known {
-		b.WriteString(" - " + product + "\n  ! not made yet" + Safe(reasonOf(m)) + "\n")
-		v.topologyWaiting(b, m, opt)
+		b.WriteString("  ! not made yet" + Safe(reasonOf(m)) + "\n")
+		t.writeWaiting(m)
 		return
 	}
-	fmt.Fprintf(b, " %s %s\n", sysName(*m), product)
 	fmt.Fprintf(b, "size=%s features='%s' hwhandler='%s' wp=%s\n", Size(m.Truth.Size),
 		Safe(counted(m.Truth.Table.Features)), Safe(counted(m.Truth.Table.Handler)), protection(m))
-	v.topologyGroups(b, m, opt)
-	if opt.Native {
+	t.writeGroups(m)
+	if t.opt.Native {
 		for _, n := range notes(m) {
 			b.WriteString("  ! " + Safe(n) + "\n")
 		}
-		v.topologyWaiting(b, m, opt)
+		t.writeWaiting(m)
 	}
 }
 
-func (v *view) topologyGroups(b *strings.Builder, m *mpath.MapView, opt TopologyOptions) {
+// header is a map's first line.
+func (t *topology) header(m *mpath.MapView) string {
+	text := Safe(m.Name)
+	if t.opt.Actions && m.LastAction != "" {
+		text = Safe(m.LastAction) + ": " + text
+	}
+	if m.WWID != m.Name {
+		text += " (" + Safe(m.WWID) + ")"
+	}
+	sys := "-"
+	if m.Known {
+		sys = sysName(*m)
+	}
+	text += " " + sys + " " + Safe(t.v.product(m))
+	if t.opt.Bold {
+		text = "\x1b[1m" + text + "\x1b[0m"
+	}
+	return text
+}
+
+func (t *topology) writeGroups(m *mpath.MapView) {
+	b, opt := &t.b, t.opt
 	g := grid{padLast: true}
 	for i := range m.Groups {
 		for j := range m.Groups[i].Paths {
-			g.add(v.pathCells(m, m.Groups[i].Paths[j], opt)...)
+			g.add(t.v.pathCells(m, m.Groups[i].Paths[j], opt)...)
 		}
 	}
-	lines := g.lines(g.widths())
+	widths := t.widths
+	if widths == nil {
+		widths = g.widths()
+	}
+	lines := g.lines(widths)
 	for i, group := range m.Groups {
 		glyph, stem := "|-+- ", "| "
 		if i == len(m.Groups)-1 {
@@ -110,12 +177,12 @@ func (v *view) topologyGroups(b *strings.Builder, m *mpath.MapView, opt Topology
 	}
 }
 
-func (v *view) topologyWaiting(b *strings.Builder, m *mpath.MapView, opt TopologyOptions) {
-	if !opt.Native {
+func (t *topology) writeWaiting(m *mpath.MapView) {
+	if !t.opt.Native {
 		return
 	}
-	for _, p := range v.waiting(m) {
-		fmt.Fprintf(b, "  ! waiting: %s %s %s %s %s: %s\n", Safe(hctl(p)), Safe(p.Name), p.ID.Dev, checkerState(p, opt), Safe(dash(p.DevState)), Safe(Why(*p)))
+	for _, p := range t.v.waiting(m) {
+		fmt.Fprintf(&t.b, "  ! waiting: %s %s %s %s %s: %s\n", Safe(hctl(p)), Safe(p.Name), p.ID.Dev, checkerState(p, t.opt), Safe(dash(p.DevState)), Safe(Why(*p)))
 	}
 }
 

@@ -125,11 +125,11 @@ func pathDeviceState(_ *view, r pathRow) string {
 	return deviceState(r.p.DevState)
 }
 
-func pathCheckerState(v *view, r pathRow) string {
+func pathCheckerState(_ *view, r pathRow) string {
 	if r.p == nil || r.m == nil {
 		return "undef"
 	}
-	return checkerState(r.p, v.opt)
+	return checkerState(r.p, TopologyOptions{})
 }
 
 func pathProduct(id scsi.Identity) string {
