@@ -7,7 +7,7 @@ STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOFUMPT  = mvdan.cc/gofumpt@v0.12.0
 export CGO_ENABLED = 0
 
-.PHONY: all build tree run sim storm storm-all check test contract-golden corpus-golden bench test-all lab-deps install clean fmt planted mutants
+.PHONY: all build tree run sim storm storm-all check test contract-golden corpus-golden bench test-all lab-deps install deb clean fmt planted mutants
 
 all: build
 
@@ -20,10 +20,11 @@ build:
 # ship; without it their scenario has nothing to do.
 TREE = build/tree
 CORPUS ?= ../shared/corpus/conf
-tree: build
+tree: deb
 	rm -rf $(TREE)
 	$(MAKE) --no-print-directory install DESTDIR=$(TREE)
 	@mkdir -p $(TREE)/usr/lib/pathkeeper-lab
+	cp build/deb/pathkeeper_*.deb $(TREE)/usr/lib/pathkeeper-lab/pathkeeper.deb
 	mkdir -p $(TREE)/usr/lib/pathkeeper-lab/corpus && cp testdata/corpus/* $(TREE)/usr/lib/pathkeeper-lab/corpus/
 	if test -d "$(CORPUS)"; then cp -r "$(CORPUS)" $(TREE)/usr/lib/pathkeeper-lab/corpus/conf; fi
 	for p in dmmap/dmioctl scsi/sgio blockio uevent contract; do $(GO) test -c -o $(TREE)/usr/lib/pathkeeper-lab/ ./$$p || exit 1; done
@@ -104,6 +105,8 @@ lab-deps:
 install: build
 	install -D -m 0755 pathkeeper $(DESTDIR)$(PREFIX)/sbin/pathkeeper
 	install -D -m 0644 packaging/pathkeeper.service $(DESTDIR)$(PREFIX)/lib/systemd/system/pathkeeper.service
+	install -D -m 0644 packaging/pathkeeper-queueing.service $(DESTDIR)$(PREFIX)/lib/systemd/system/pathkeeper-queueing.service
+	install -D -m 0644 packaging/tmpfiles.conf $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/pathkeeper.conf
 	install -D -m 0644 packaging/pathkeeper.schema.json $(DESTDIR)$(PREFIX)/share/pathkeeper/pathkeeper.schema.json
 	install -D -m 0644 packaging/modules-load.conf $(DESTDIR)$(PREFIX)/lib/modules-load.d/pathkeeper.conf
 	./pathkeeper udev install $(DESTDIR)$(PREFIX)/lib/udev/rules.d
@@ -113,6 +116,13 @@ install: build
 	install -d $(DESTDIR)$(PREFIX)/lib/dracut/modules.d/90pathkeeper
 	install -m 0755 packaging/dracut/module-setup.sh packaging/dracut/maps.sh $(DESTDIR)$(PREFIX)/lib/dracut/modules.d/90pathkeeper
 	install -m 0644 packaging/dracut/pathkeeper.service $(DESTDIR)$(PREFIX)/lib/dracut/modules.d/90pathkeeper
+
+# build/deb/*.deb: pathkeeper takes the place of multipath-tools on a host that has it,
+# pathkeeper-standalone is for hosts without. docs/packages.md.
+deb: build
+	rm -rf build/deb
+	$(MAKE) --no-print-directory install DESTDIR=build/deb/tree
+	packaging/build-deb build/deb/tree build/deb
 
 fmt:
 	$(GO) run $(GOFUMPT) -w $$(git ls-files '*.go')
