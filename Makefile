@@ -110,6 +110,8 @@ install: build
 	install -D -m 0644 packaging/pathkeeper.schema.json $(DESTDIR)$(PREFIX)/share/pathkeeper/pathkeeper.schema.json
 	install -D -m 0644 packaging/modules-load.conf $(DESTDIR)$(PREFIX)/lib/modules-load.d/pathkeeper.conf
 	./pathkeeper udev install $(DESTDIR)$(PREFIX)/lib/udev/rules.d
+	./pathkeeper man $(DESTDIR)$(PREFIX)/share/man --theirs $(DESTDIR)$(PREFIX)/share/pathkeeper/man
+	./pathkeeper completion $(DESTDIR)$(PREFIX)/share
 	install -D -m 0755 packaging/initramfs-tools/hook $(DESTDIR)$(PREFIX)/share/initramfs-tools/hooks/pathkeeper
 	install -D -m 0755 packaging/initramfs-tools/maps $(DESTDIR)$(PREFIX)/share/initramfs-tools/scripts/local-top/pathkeeper
 	install -D -m 0755 packaging/initramfs-tools/maps $(DESTDIR)$(PREFIX)/share/initramfs-tools/scripts/local-block/pathkeeper

@@ -31,6 +31,7 @@ var allowed = map[string]struct {
 	"blockio":        {nil, "a leaf"},
 	"contract":       {[]string{"dmmap", "dmmap/table", "scsi", "sysfs", "blockio"}, "sequences of port calls and what they tell: the ports' declarations, neither side's implementation"},
 	"initramfs":      {nil, "a leaf: images in, differences out"},
+	"roff":           {nil, "a leaf: manual pages from texts"},
 	"scenario":       {nil, "a leaf: scripts that lab and sim both read"},
 	"dmmap":          {[]string{"dmmap/table"}, "calls speak of tables and names"},
 	"dmmap/dmioctl":  {[]string{"dmmap"}, "the real port"},
@@ -58,7 +59,7 @@ var allowed = map[string]struct {
 }
 
 // pure packages have no I/O, no clock, no threads and no chance.
-var pure = []string{"mpath", "engine", "policy", "policy/ere", "scsi", "dmmap", "dmmap/table", "pathcheck", "show", "why", "lint", "names", "partition"}
+var pure = []string{"mpath", "engine", "policy", "policy/ere", "scsi", "dmmap", "dmmap/table", "pathcheck", "show", "why", "lint", "names", "partition", "roff"}
 
 var impure = []string{"os", "net", "syscall", "log", "math/rand", "math/rand/v2", "unsafe", "context", "sync", "sync/atomic", "time", "golang.org/x/sys/unix", "log/slog", "os/exec"}
 

@@ -83,6 +83,8 @@ func newHost(t *testing.T, files map[string]string) *host {
 		"/usr/lib/pathkeeper/programs":                     "multipath\nmultipathd\nmultipathc\n",
 		"/usr/lib/pathkeeper/their-rules":                  "# a remark\n60-mp.rules\n56-gone.rules\n",
 		"/usr/lib/pathkeeper/switch":                       string(switchScript),
+		"/usr/lib/pathkeeper/pages":                        "man8/multipath.8.gz\n",
+		"/usr/share/man/man8/multipath.8.gz":               "their page",
 		unitDir + "multipathd.service":                     "theirs",
 		unitDir + "multipathd.socket":                      "theirs",
 		unitDir + "pathkeeper.service":                     "ours",
@@ -249,6 +251,9 @@ func TestSwitchTakesAndGivesBack(t *testing.T) {
 					t.Errorf("%s is still read", name)
 				}
 			}
+			if page := after["/usr/share/man/man8/multipath.8.gz"]; page != "-> /usr/share/pathkeeper/man/man8/multipath.8.gz" {
+				t.Errorf("the page is %q", page)
+			}
 			h.bootable("taken")
 			if out, err := h.run("status"); err != nil {
 				t.Errorf("status: %v: %s", err, out)
@@ -269,7 +274,7 @@ func TestSwitchTakesAndGivesBack(t *testing.T) {
 // An interruption before any step leaves a host that boots with one manager, and
 // from there both ways lead to their ends.
 func TestSwitchIsCutAnywhere(t *testing.T) {
-	few := map[string]string{"/usr/lib/pathkeeper/programs": "multipathd\nmultipathc\n", "/usr/lib/pathkeeper/their-rules": "60-mp.rules\n"}
+	few := map[string]string{"/usr/lib/pathkeeper/pages": "# none\n", "/usr/lib/pathkeeper/programs": "multipathd\nmultipathc\n", "/usr/lib/pathkeeper/their-rules": "60-mp.rules\n"}
 	whole := newHost(t, few)
 	before := whole.tree()
 	whole.must("take")

@@ -1,0 +1,70 @@
+package main
+
+import (
+	"slices"
+	"strings"
+
+	"pathkeeper/roff"
+)
+
+// programPage is the page of a program of multipath-tools that we are, too.
+type programPage struct {
+	name, short string
+	description string
+	usage       string // what -h prints
+	exit        string
+	see         []string
+}
+
+// personalityPages has a page for each of the personalities; a test holds it to that.
+func personalityPages() []programPage {
+	all := []programPage{
+		{
+			name: "multipath", short: "list, make and remove multipath maps", usage: multipathUsage,
+			description: `multipath shows the multipath maps of this host and, where an option says so, makes and
+removes them. It is pathkeeper(8) under the name that scripts know: same options, same
+output and same exit status as the program of multipath-tools. Where the daemon runs it
+is asked, and does what is to be done.
+
+Data is on standard output, everything else on standard error.`,
+			exit: "0 if it was done, 1 if not; standard error says why.",
+			see:  []string{"multipathd(8)", "multipath.conf(5)", "pathkeeper(8)"},
+		},
+		{
+			name: "multipathd", short: "the daemon of multipath maps, and its client", usage: multipathdUsage,
+			description: `Without a command multipathd starts the daemon, which makes multipath maps, checks their
+paths, fails over and back; on a host with systemd the unit pathkeeper.service does that,
+and multipathd.service is another name of it. With a command it asks the daemon that
+runs, be it Pathkeeper's or that of multipath-tools, and prints the answer.
+
+The commands are those of multipath-tools: ` + "`multipathd help`" + ` lists them as the daemon knows
+them. Words may be cut to what is still unique. Without -k they stand on the command line
+as they are, with -k in one argument; -k alone asks for them with history and
+completion, or reads them from a pipe, one a line.`,
+			exit: "0 if the daemon answered and did it, 1 if not.",
+			see:  []string{"multipath(8)", "multipathc(8)", "multipath.conf(5)", "pathkeeper(8)"},
+		},
+		{
+			name: "multipathc", short: "ask the daemon of multipath maps for commands", usage: "multipathc",
+			description: "multipathc is `multipathd -k`: it reads commands from the terminal, with history and completion, or from a pipe, and prints what the daemon answers. quit or exit ends it.",
+			exit:        "0, or 1 if the daemon could not be reached.",
+			see:         []string{"multipathd(8)", "pathkeeper(8)"},
+		},
+	}
+	return slices.DeleteFunc(all, func(p programPage) bool { return !slices.Contains(personalities, p.name) })
+}
+
+func (s programPage) text() string {
+	p := roff.New(s.name, 8, s.short, manSource())
+	p.Section("Synopsis")
+	p.Code(s.usage)
+	p.Section("Description")
+	p.Text(s.description)
+	p.Section("Exit status")
+	p.Text(strings.ToUpper(s.exit[:1]) + s.exit[1:])
+	p.Section("Environment")
+	p.Item("MULTIPATH_SOCKET_NAME", "Another socket to ask the daemon at; a leading @ means an abstract one.")
+	filesOf(p)
+	p.SeeAlso(s.see...)
+	return p.String()
+}
