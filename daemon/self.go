@@ -20,8 +20,8 @@ const highestPriority = -20
 // protect makes the process able to work while its own root hangs on a map that
 // it must mend: memory for it never waits for writeback (PR_SET_IO_FLUSHER,
 // prctl(2)) and it runs before what waits for its maps (nice -20), which every
-// thread of the runtime has only after an exec; and what it has touched stays in
-// memory (mlockall with MCL_ONFAULT). Failures are reported, not fatal: a container
+// thread of the runtime has only after an exec; and its code and what it has
+// touched stay in memory (mlockall with MCL_ONFAULT). Failures are reported, not fatal: a container
 // may forbid them.
 func protect() (problems []string) {
 	if os.Getenv(reexecMark) == "" {
@@ -42,6 +42,8 @@ func protect() (problems []string) {
 	_ = os.Unsetenv(reexecMark)
 	if err := unix.Mlockall(unix.MCL_CURRENT | unix.MCL_FUTURE | unix.MCL_ONFAULT); err != nil {
 		problems = append(problems, fmt.Sprintf("mlockall: %v", err))
+	} else if err := holdProgram(); err != nil {
+		problems = append(problems, fmt.Sprintf("holding the program in memory: %v", err))
 	}
 	if err := os.WriteFile("/proc/self/oom_score_adj", []byte(strconv.Itoa(-1000)), 0o644); err != nil {
 		problems = append(problems, fmt.Sprintf("oom_score_adj: %v", err))
