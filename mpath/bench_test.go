@@ -543,7 +543,11 @@ func actionWords(a Action) string {
 	case SuspendMap:
 		return "suspend " + a.Name
 	case RemoveMap:
-		return "remove " + a.Name + flags(yes(a.Deferred), "deferred")
+		words := "remove " + a.Name + flags(yes(a.Deferred), "deferred")
+		if len(a.Partitions) > 0 {
+			words += " with " + strings.Join(a.Partitions, " ")
+		}
+		return words
 	case RenameMap:
 		return "rename " + a.Name + " to " + a.To
 	case Message:

@@ -228,7 +228,7 @@ func (mc *Machine) runRename(c *command, m *mmap) {
 			mc.finish(c, ReplyAlready, "called so")
 			return
 		}
-		m.retryAt = 0
+		m.retryAt, m.lastError = 0, "" // what failed before is not this command's answer
 		mc.touch(m)
 	}
 	switch {

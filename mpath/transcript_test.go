@@ -557,7 +557,7 @@ func (b *bench) operator(args []string) error {
 	for _, a := range args {
 		key, val, ok := strings.Cut(a, "=")
 		switch {
-		case !ok && a == "force":
+		case !ok && a == "force" && len(words) > 0: // "force queueing" is a command
 			c.Force = true
 		case !ok:
 			words = append(words, a)
