@@ -7,7 +7,7 @@ STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOFUMPT  = mvdan.cc/gofumpt@v0.12.0
 export CGO_ENABLED = 0
 
-.PHONY: all build tree run sim storm storm-all check test contract-golden corpus-golden bench test-all lab-deps install deb clean fmt planted mutants
+.PHONY: all build tree run sim storm storm-all check test contract-golden corpus-golden bench test-all lab-deps install deb rpm clean fmt planted mutants
 
 all: build
 
@@ -125,6 +125,13 @@ deb: build
 	rm -rf build/deb
 	$(MAKE) --no-print-directory install DESTDIR=build/deb/tree
 	packaging/build-deb build/deb/tree build/deb
+
+# build/rpm/*.rpm, where rpmbuild is installed.
+rpm: build
+	@command -v rpmbuild > /dev/null || { echo "make rpm wants rpmbuild (Debian: apt install rpm; Fedora: dnf install rpm-build)"; exit 1; }
+	rm -rf build/rpm
+	$(MAKE) --no-print-directory install DESTDIR=build/rpm/tree
+	packaging/build-rpm build/rpm/tree build/rpm
 
 fmt:
 	$(GO) run $(GOFUMPT) -w $$(git ls-files '*.go')

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"pathkeeper/rules"
 )
 
 // unit reads a systemd unit: "Section.Key" to its values in order.
@@ -69,26 +71,47 @@ func TestUnit(t *testing.T) {
 	}
 }
 
-// systemd itself reads the unit, where it is installed. It wants the program to be
-// there, so it is told of one that is.
+// The queueing unit stops before the daemon that it asks, and behind what is mounted.
+func TestQueueingUnit(t *testing.T) {
+	keys := unit(t, "pathkeeper-queueing.service")
+	before := strings.Fields(strings.Join(keys["Unit.Before"], " "))
+	for _, name := range []string{"local-fs-pre.target", "remote-fs-pre.target", "blk-availability.service", "shutdown.target"} {
+		if !slices.Contains(before, name) {
+			t.Errorf("it does not stop behind %s: %q", name, before)
+		}
+	}
+	for key, want := range map[string]string{
+		"Unit.After": "pathkeeper.service", "Service.RemainAfterExit": "yes", "Unit.DefaultDependencies": "no", "Unit.Conflicts": "shutdown.target",
+		"Service.ExecStop": "-/usr/sbin/pathkeeper map disable-queueing --all", "Install.WantedBy": "sysinit.target",
+	} {
+		if !slices.Equal(keys[key], []string{want}) {
+			t.Errorf("%s = %q, want %q", key, keys[key], want)
+		}
+	}
+}
+
+// systemd itself reads the units, where it is installed (the lab always does). It wants
+// the program to be there, so it is told of one that is.
 func TestUnitVerifies(t *testing.T) {
 	analyze, err := exec.LookPath("systemd-analyze")
 	if err != nil {
 		t.Skip("systemd-analyze is not installed here")
 	}
-	b, err := os.ReadFile("pathkeeper.service")
-	if err != nil {
-		t.Fatal(err)
-	}
-	file := filepath.Join(t.TempDir(), "pathkeeper.service")
-	text := strings.ReplaceAll(string(b), "/usr/sbin/pathkeeper", "/bin/true")
-	if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	out, _ := exec.Command(analyze, "verify", "--man=no", file).CombinedOutput()
-	for line := range strings.Lines(string(out)) {
-		if strings.Contains(line, "pathkeeper.service:") {
-			t.Error(strings.TrimSpace(line))
+	for _, name := range []string{"pathkeeper.service", "pathkeeper-queueing.service"} {
+		b, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		file := filepath.Join(t.TempDir(), name)
+		text := strings.ReplaceAll(string(b), "/usr/sbin/pathkeeper", "/bin/true")
+		if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		out, _ := exec.Command(analyze, "verify", "--man=no", file).CombinedOutput()
+		for line := range strings.Lines(string(out)) {
+			if strings.Contains(line, name+":") {
+				t.Error(strings.TrimSpace(line))
+			}
 		}
 	}
 }
@@ -136,5 +159,80 @@ func TestInitramfsScripts(t *testing.T) {
 	}
 	if got := keys["Unit.Conflicts"]; len(got) == 0 || !strings.Contains(got[0], "initrd-cleanup.service") {
 		t.Errorf("Conflicts %q: it must end before the root is changed", got)
+	}
+}
+
+// A rule of theirs that is put aside must not be one of ours.
+func TestTheirRulesAreNotOurs(t *testing.T) {
+	var ours []string
+	for _, f := range rules.Files("") {
+		ours = append(ours, f.Name)
+	}
+	if len(ours) == 0 {
+		t.Fatal("no rules")
+	}
+	for _, list := range []string{"their-rules", "their-rules.kpartx"} {
+		b, err := os.ReadFile(list)
+		if err != nil {
+			t.Fatal(err)
+		}
+		names := 0
+		for line := range strings.Lines(string(b)) {
+			if line, _, _ = strings.Cut(strings.TrimSpace(line), "#"); line == "" {
+				continue
+			}
+			names++
+			if slices.Contains(ours, line) || !strings.HasSuffix(line, ".rules") {
+				t.Errorf("%s: %q", list, line)
+			}
+		}
+		if names == 0 {
+			t.Errorf("%s is empty", list)
+		}
+	}
+}
+
+// Every script is one that a shell can read; dash where it is, else the host's.
+func TestScriptsParse(t *testing.T) {
+	seen := 0
+	for _, pattern := range []string{"switch", "build-*", "own-names", "programs.sh", "deb/p*", "deb/standalone/*"} {
+		files, err := filepath.Glob(pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range files {
+			seen++
+			if out, err := exec.Command("sh", "-n", f).CombinedOutput(); err != nil {
+				t.Errorf("%s: %v: %s", f, err, out)
+			}
+			if info, err := os.Stat(f); err != nil || info.Mode().Perm()&0o111 == 0 {
+				t.Errorf("%s cannot be executed: %v", f, err)
+			}
+		}
+	}
+	if seen < 11 {
+		t.Errorf("%d scripts", seen)
+	}
+}
+
+// The spec file, where rpm's tools are installed; `make rpm` builds by it. That it names
+// what `make install` places is looked at in any case.
+func TestSpec(t *testing.T) {
+	b, err := os.ReadFile("pathkeeper.spec")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"%post\n", "%preun\n", "%postun\n", "%posttrans\n", "%files\n", "tmpfiles.d/pathkeeper.conf", "pathkeeper-queueing.service", "Conflicts: device-mapper-multipath"} {
+		if !strings.Contains(string(b), want) {
+			t.Errorf("no %q", want)
+		}
+	}
+	spec, err := exec.LookPath("rpmspec")
+	if err != nil {
+		t.Skip("rpmspec is not installed here")
+	}
+	out, err := exec.Command(spec, "--define", "pk_version 1.2", "-q", "--qf", "%{name} %{version}", "pathkeeper.spec").CombinedOutput()
+	if err != nil || !strings.Contains(string(out), "pathkeeper 1.2") {
+		t.Errorf("%v: %s", err, out)
 	}
 }
