@@ -51,6 +51,7 @@ type loop struct {
 	asked   uint64                        // Seq of the last one
 	acts    int
 
+	took     func(mpath.Action) // nil: nobody watches what the core asks for
 	bugs     bugs
 	recorder *record.Recorder // nil: nothing is recorded
 	// unsound: the core cannot be trusted any more; run returns.
@@ -224,6 +225,9 @@ func (l *loop) step(ev mpath.Event) {
 		l.bug(b.Error() + "; the changes of this step are not carried out")
 	}
 	for _, a := range acts {
+		if l.took != nil {
+			l.took(a)
+		}
 		if n, ok := a.(mpath.Note); ok {
 			l.log.note(n)
 			continue

@@ -126,6 +126,8 @@ type Engine struct {
 	Quiet bool
 	// ReadNames: the bindings are read and never written.
 	ReadNames bool
+	// Only, if set, is all that is looked at and changed.
+	Only *Only
 }
 
 // Files are the places of the state files.
@@ -169,6 +171,9 @@ func (e *Engine) Start(a mpath.Action) Step {
 	}
 	if e.ReadOnly {
 		return e.pretend(a)
+	}
+	if s, held := e.Only.held(a); held {
+		return s
 	}
 	switch a := a.(type) {
 	case mpath.CreateMap:

@@ -26,7 +26,7 @@ func (e *Engine) scan(a mpath.Scan) Step {
 		if r.Errno != 0 {
 			return done(mpath.Scanned{Seq: a.Seq, Bad: describe("listing the block devices", "sysfs", r)})
 		}
-		return done(mpath.Scanned{Seq: a.Seq, Disks: r.Disks})
+		return done(mpath.Scanned{Seq: a.Seq, Disks: e.Only.disks(r.Disks)})
 	})
 }
 

@@ -46,6 +46,7 @@ type Daemon struct {
 
 	config  mpath.Configured
 	wakeSeq int
+	took    func(mpath.Action) // nil: nobody watches what the core asks for
 
 	lastCommand uint64
 	replies     map[uint64][]mpath.Reply
@@ -91,10 +92,14 @@ const BootID = "5eed5eed-0000-4000-8000-000000000001"
 // Start starts the process with a configuration: state files, configuration,
 // then events.
 func (d *Daemon) Start(cfg policy.Config) {
+	d.start(cfg, &engine.Engine{Files: engine.DefaultFiles(), BootID: BootID})
+}
+
+func (d *Daemon) start(cfg policy.Config, eng *engine.Engine) {
 	d.life++
 	d.running, d.stopped, d.inbox, d.flight = true, false, nil, map[string]int{}
 	d.core = mpath.New()
-	d.eng = &engine.Engine{Files: engine.DefaultFiles(), BootID: BootID}
+	d.eng = eng
 	d.config = mpath.Configured{Config: cfg}
 	d.trace("start", "")
 	if d.tape != nil {
@@ -290,6 +295,9 @@ func (d *Daemon) step(ev mpath.Event) {
 		})
 	}
 	for _, a := range acts {
+		if d.took != nil {
+			d.took(a)
+		}
 		if n, ok := a.(mpath.Note); ok {
 			d.note(n)
 			continue
