@@ -36,6 +36,7 @@ type OnceOptions struct {
 // OnceResult is what became of it.
 type OnceResult struct {
 	Snapshot mpath.Snapshot
+	Did      []mpath.OnceDid
 	Replies  []mpath.Reply
 	Left     string // what was not done in time, "" nothing
 }
@@ -90,7 +91,7 @@ func Once(ctx context.Context, opt OnceOptions) (res OnceResult, err error) {
 		once.Only = opt.Only.Maps
 	}
 	d.runOnce(ctx, once, first)
-	res = OnceResult{Snapshot: d.loop.last(), Replies: once.Replies, Left: once.Left}
+	res = OnceResult{Snapshot: d.loop.last(), Did: once.Did, Replies: once.Replies, Left: once.Left}
 	if d.loop.unsound != nil {
 		return res, d.loop.unsound
 	}
@@ -159,4 +160,3 @@ func (d *Daemon) nodesOf(s mpath.Snapshot) {
 		}
 	}
 }
-

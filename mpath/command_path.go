@@ -17,8 +17,15 @@ func (mc *Machine) runCommand(c *command) {
 		return
 	}
 	m := mc.mapOf(c.wwid)
-	if m == nil {
-		mc.finish(c, ReplyNotFound, "the map is gone")
+	if m == nil { // nothing is known any more of a map that has neither table nor path
+		switch {
+		case c.Kind == CommandRemoveMap && c.answered && c.answer.Errno == ErrnoNone:
+			mc.finish(c, ReplyDone, "removed")
+		case c.Kind == CommandRemoveMap:
+			mc.finish(c, ReplyAlready, "the map is gone")
+		default:
+			mc.finish(c, ReplyNotFound, "the map is gone")
+		}
 		return
 	}
 	switch c.Kind {

@@ -29,6 +29,8 @@ type Once struct {
 	Retries int
 	Limit   Span
 
+	// Did is what was done to the maps, in the order in which it began.
+	Did []OnceDid
 	// Replies are the answers to Commands, and then to the reloads.
 	Replies []Reply
 	// Left says what was not done when the time was over, "" nothing.
@@ -40,9 +42,16 @@ type Once struct {
 	retryAt Instant
 	asked   uint64
 	answer  Reply
-	loaded  []string // WWIDs, sorted
+	queues  []string // WWIDs of maps that queue by what was done to them, sorted
 	ended   Instant  // when the end began
 }
+
+// OnceDid is the foremost of what was done to one map: create, reload, resize, rename,
+// switchpg.
+type OnceDid struct{ WWID, What string }
+
+// onceRanks orders what is done to a map: the first is told.
+func onceRanks() []string { return []string{"create", "reload", "resize", "rename", "switchpg"} }
 
 type onceStage uint8
 
@@ -63,13 +72,49 @@ const (
 func (o *Once) Took(a Action) {
 	switch a := a.(type) {
 	case CreateMap:
-		o.loaded = addSorted(o.loaded, a.WWID)
+		o.did(a.WWID, "create")
+		o.queueing(a.WWID, a.Table.QueueIfNoPath())
 	case LoadMap:
-		o.loaded = addSorted(o.loaded, a.WWID)
+		o.did(a.WWID, "reload")
+		o.queueing(a.WWID, a.Table.QueueIfNoPath())
+	case ResizeMap:
+		o.did(a.WWID, "resize")
+	case RenameMap:
+		o.did(a.WWID, "rename")
+	case Message:
+		if strings.HasPrefix(a.Text, "switch_group ") {
+			o.did(a.WWID, "switchpg")
+		}
+		o.queueing(a.WWID, a.Text == "queue_if_no_path")
 	case Reply:
 		if a.Seq == o.asked {
 			o.answer = a
 		}
+	}
+}
+
+// meant says whether a map is one of those that are meant: what the core wants of any
+// other one is not done.
+func (o *Once) meant(wwid string) bool { return o.Only == nil || slices.Contains(o.Only, wwid) }
+
+func (o *Once) did(wwid, what string) {
+	if !o.meant(wwid) {
+		return
+	}
+	i := slices.IndexFunc(o.Did, func(d OnceDid) bool { return d.WWID == wwid })
+	if i < 0 {
+		o.Did = append(o.Did, OnceDid{wwid, what})
+		return
+	}
+	ranks := onceRanks()
+	if slices.Index(ranks, what) < slices.Index(ranks, o.Did[i].What) {
+		o.Did[i].What = what
+	}
+}
+
+func (o *Once) queueing(wwid string, on bool) {
+	if on && o.meant(wwid) {
+		o.queues = addSorted(o.queues, wwid)
 	}
 }
 
@@ -105,7 +150,7 @@ func (o *Once) Next(mc *Machine, now Instant) (ev Event, only []string, done boo
 	case onceCommands:
 		return o.command(mc, now)
 	case onceEnds:
-		open := slices.ContainsFunc(mc.maps, func(m *mmap) bool { return m.ask != 0 && (o.Only == nil || slices.Contains(o.Only, m.wwid)) })
+		open := slices.ContainsFunc(mc.maps, func(m *mmap) bool { return m.ask != 0 && o.meant(m.wwid) })
 		if !open || now.Since(o.ended) >= onceEndLimit {
 			o.stage = onceDone
 		}
@@ -126,10 +171,14 @@ func (o *Once) Stop(mc *Machine, now Instant, why string) (ev Event) {
 // reloads asks for a new table of every map that has not got one by now.
 func (o *Once) reloads(mc *Machine) {
 	for _, m := range mc.maps {
-		if o.Reload && m.known && len(m.paths) > 0 && !hasSorted(o.loaded, m.wwid) && (o.Only == nil || slices.Contains(o.Only, m.wwid)) {
+		if o.Reload && m.known && len(m.paths) > 0 && !o.hasLoaded(m.wwid) && o.meant(m.wwid) {
 			o.Commands = append(o.Commands, Command{Kind: CommandReloadMap, Map: m.wwid})
 		}
 	}
+}
+
+func (o *Once) hasLoaded(wwid string) bool {
+	return slices.ContainsFunc(o.Did, func(d OnceDid) bool { return d.WWID == wwid && (d.What == "create" || d.What == "reload") })
 }
 
 // command puts one command after the other.
@@ -137,7 +186,7 @@ func (o *Once) command(mc *Machine, now Instant) (ev Event, only []string, done 
 	if o.waiting && o.answer.Seq == o.asked {
 		o.waiting = false
 		r := o.answer
-		if r.Code == ReplyBusy && o.Retries > 0 {
+		if o.Retries > 0 && (r.Code == ReplyBusy || o.Commands[0].Kind == CommandRemoveUnused && o.remain(mc)) {
 			o.Retries--
 			o.retryAt = now.After(retryEvery)
 			return nil, nil, false
@@ -161,16 +210,16 @@ func (o *Once) command(mc *Machine, now Instant) (ev Event, only []string, done 
 	return c, nil, false
 }
 
+// remain says whether one of the maps that are meant is still there.
+func (o *Once) remain(mc *Machine) bool {
+	return slices.ContainsFunc(mc.maps, func(m *mmap) bool { return m.known && slices.Contains(o.Only, m.wwid) })
+}
+
 // end has queueing switched off where it shall be, and waits for what is under way.
 func (o *Once) end(mc *Machine, now Instant) (ev Event, only []string, done bool) {
 	o.stage, o.ended = onceEnds, now
-	if o.Only == nil || len(o.loaded) > 0 {
-		o.Only = slices.Clone(o.loaded)
-	}
-	if o.Only == nil {
-		o.Only = []string{}
-	}
-	return Stopping{Final: o.QueueOff && len(o.loaded) > 0}, o.Only, false
+	o.Only = append([]string{}, o.queues...)
+	return Stopping{Final: o.QueueOff && len(o.queues) > 0}, o.Only, false
 }
 
 // Quiet says whether the maps that are meant, nil all, are as they are wanted, as far

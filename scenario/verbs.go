@@ -128,7 +128,7 @@ func Verbs() []Verb {
 			Help: "`pathkeeper show WORD...`: must match the pattern, or print exactly the body",
 		},
 		{
-			Name: "multipath", Usage: "WORD... [match=REGEXP] [not=REGEXP] [exit=N] [print=yes]", Min: 1, Max: -1, Options: []string{"match", "not", "exit", "print", within},
+			Name: "multipath", Usage: "[WORD...] [match=REGEXP] [not=REGEXP] [exit=N] [print=yes]", Max: -1, Options: []string{"match", "not", "exit", "print", within},
 			Help: "pathkeeper called by the name of multipath: multipath -ll",
 		},
 		{

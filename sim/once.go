@@ -34,14 +34,19 @@ func (s *Session) Once(o *mpath.Once, only *engine.Only, edit func(*policy.Confi
 		case ev != nil:
 			d.step(ev)
 		default:
-			d.w.Run(onceTurn)
+			if err := s.run(onceTurn); err != nil {
+				return snap, err
+			}
 		}
 	}
 	return snap, d.Err
 }
 
-// onceTurn is how long the loop of package daemon sleeps at most.
-const onceTurn = 500 * mpath.Millisecond
+// onceTurn is how often it is looked whether all is done.
+const onceTurn = 20 * mpath.Millisecond
 
-// Running says whether a daemon runs, and whether it is paused.
-func (s *Session) Running() (running, paused bool) { return s.d.running, s.d.stopped }
+// Paused says whether the process is there and does not run.
+func (s *Session) Paused() bool { return s.d.running && s.d.stopped }
+
+// Sleep lets the time pass, for a command that waits.
+func (s *Session) Sleep(t mpath.Span) { _ = s.run(t) }

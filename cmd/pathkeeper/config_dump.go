@@ -36,9 +36,14 @@ func dump(std streams, c policy.Config, messages []configs.Message, err error) e
 	if err != nil {
 		return err
 	}
+	return dumpKept(std, c, messages, nil)
+}
+
+// dumpKept prints a configuration with the device entries that are kept; nil: all.
+func dumpKept(std streams, c policy.Config, messages []configs.Message, keep func(policy.Device) bool) error {
 	for _, m := range messages {
 		io.WriteString(std.err, show.Safe(m.String())+"\n"+m.Excerpt())
 	}
-	_, err = std.out.Write(configs.Dump(c, nil))
+	_, err := std.out.Write(configs.Dump(c, keep))
 	return err
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"pathkeeper/blockio"
 	"pathkeeper/configs"
@@ -39,6 +40,17 @@ type machine interface {
 	tree() (tree sysfs.Tree, end func(), err error)
 	nodes() blockio.NodePort
 	scsi() scsi.Port
+	// once does what a command wants where no daemon runs.
+	once(ctx context.Context, r onceRequest) (daemon.OnceResult, error)
+	// dial connects to the daemon's socket; errNobody: there is none.
+	dial() (asker, error)
+	unprivileged() bool
+	hookHost() hookHost
+	// resolve follows the links of a device's name; exists says whether it is a block
+	// device.
+	resolve(name string) string
+	exists(name string) bool
+	sleep(time.Duration)
 }
 
 // thisMachine is where the command runs.

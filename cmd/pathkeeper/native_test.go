@@ -7,6 +7,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -220,21 +221,39 @@ func TestReloadCommand(t *testing.T) {
 
 func TestParseMultipath(t *testing.T) {
 	for in, want := range map[string]multipathOptions{
-		"-ll":             {lists: 2, level: 2},
-		"-l":              {lists: 1, level: 2},
-		"-l -l ocr1":      {lists: 2, level: 2, name: "ocr1"},
-		"-v1 -ll":         {lists: 2, level: 1},
-		"-llv1":           {lists: 2, level: 1},
-		"-llv 1 mpatha x": {lists: 2, level: 1, name: "mpatha"},
-		"-ll -- -odd":     {lists: 2, level: 2, name: "-odd"},
-		"-f x":            {level: 2, other: 'f', name: "x"},
-		"-p multibus -R3": {level: 2, other: 'p'},
-		"ocr1 -h":         {level: 2, help: true, name: "ocr1"},
+		"":                  {level: 2},
+		"-ll":               {task: taskListLong, level: 2},
+		"-l":                {task: taskList, level: 2},
+		"-l ocr1":           {task: taskList, level: 2, name: "ocr1"},
+		"-v1 -ll":           {task: taskListLong, level: 1},
+		"-ll -v 1 mpatha x": {task: taskListLong, level: 1, name: "mpatha"},
+		"-ll -- -odd":       {task: taskListLong, level: 2, name: "-odd"},
+		"-f x":              {task: taskFlush, level: 2, name: "x"},
+		"-F -R3 -q":         {task: taskFlushAll, level: 2, retries: 3, queueing: true},
+		"-p multibus -d":    {task: taskDry, level: 2, grouping: "multibus"},
+		"-dll":              {task: taskListLong, level: 2},
+		"-riBDM /x":         {level: 2, reload: true, ignore: true, readNames: true, alone: true},
+		"-u sda":            {task: taskValid, level: 2, udev: true, name: "sda"},
+		"-U":                {task: taskUsable, level: 2, udev: true},
+		"ocr1 -h -Z":        {level: 2, help: true},
+		"-v3 -t -v":         {level: 3, dump: true},
 	} {
 		got, err := parseMultipath(strings.Fields(in))
-		if err != nil || got != want {
+		if err != nil || !reflect.DeepEqual(got, want) {
 			t.Errorf("%s: %+v %v, want %+v", in, got, err, want)
 		}
+	}
+	for in, want := range map[string]string{
+		"-f": "-f wants the map", "-c": "-c wants", "-C": "-C wants", "-a": "-a wants", "-w": "-w wants", "-v x": "-v wants a number", "-R -1": "-R wants a number",
+		"-p fastest": "-p wants one of failover", "-Z": "no option -Z", "-v": "-v wants a value",
+	} {
+		if o, err := parseMultipath(strings.Fields(in)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %+v %v, want %s", in, o, err, want)
+		}
+	}
+	// getopt gives -l all that is joined to it.
+	if o, err := parseMultipath([]string{"-llv1"}); err != nil || o.task != taskListLong || o.level != 2 || len(o.talk) != 1 {
+		t.Errorf("-llv1: %+v %v", o, err)
 	}
 }
 

@@ -1,0 +1,119 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"pathkeeper/dmmap/table"
+	"pathkeeper/rules"
+	"pathkeeper/show"
+	"pathkeeper/sysfs"
+	"pathkeeper/uevent"
+)
+
+// valid answers -c and -u: is the device a path, as the udev hook decides it.
+func (r *multipathRun) valid() (ok bool, err error) {
+	env := uevent.Props{}
+	if r.udev {
+		env = readEnvironment(os.Environ())
+	} else {
+		name, err := r.kernelName()
+		if err != nil {
+			return false, err
+		}
+		env = uevent.Props{{Key: "DEVNAME", Value: "/dev/" + strings.ReplaceAll(name, "!", "/")}, {Key: "DEVTYPE", Value: "disk"}}
+	}
+	properties, err := hook(r.on.hookHost(), env)
+	if err != nil {
+		return false, err
+	}
+	var out []rules.KV
+	for _, kv := range properties {
+		if kv.Key == "DM_MULTIPATH_DEVICE_PATH" {
+			ok = kv.Value != "0"
+			out = append(out, kv)
+		}
+		if kv.Key == "FIND_MULTIPATHS_WAIT_UNTIL" {
+			out = append(out, kv)
+		}
+	}
+	if len(out) == 0 && !r.udev {
+		return false, fmt.Errorf("%s is no device that could be a path", r.name)
+	}
+	if _, err := io.WriteString(r.std.out, rules.Format(out)); err != nil {
+		return false, err
+	}
+	return ok || r.udev && len(out) > 0, nil
+}
+
+// kernelName gives the kernel's name of the device argument.
+func (r *multipathRun) kernelName() (string, error) {
+	name := r.resolved()
+	tree, end, err := r.on.tree()
+	if err != nil {
+		return "", err
+	}
+	defer end()
+	dev, notDev := table.ParseDevNum(name)
+	names, err := sysfs.ListBlock(tree)
+	if err != nil {
+		return "", err
+	}
+	for _, n := range names {
+		if n == strings.ReplaceAll(name, "/", "!") {
+			return n, nil
+		}
+		if d, err := sysfs.ReadDisk(tree, n); notDev == nil && err == nil && d.Major == dev.Major && d.Minor == dev.Minor {
+			return n, nil
+		}
+	}
+	return "", fmt.Errorf("%s is no block device of this host", r.name)
+}
+
+// usable answers -C and -U: has the map a path that the kernel calls active and whose
+// device runs. Nothing is sent to any device.
+func (r *multipathRun) usable(ctx context.Context) (ok bool, err error) {
+	name := r.name
+	if r.udev {
+		env := readEnvironment(os.Environ())
+		if name = env.Value("DM_NAME"); name == "" {
+			name = env.Value("DEVNAME")
+		}
+		if name == "" && r.name == "" {
+			return false, fmt.Errorf("-U wants a udev event of a map: neither DM_NAME nor DEVNAME is set")
+		}
+		if name == "" {
+			name = r.name
+		}
+	}
+	s, err := r.look(ctx, false)
+	if err != nil {
+		return false, err
+	}
+	one, found := show.Select(s, name)
+	if !found || len(one.Maps) == 0 || !one.Maps[0].Known {
+		return false, fmt.Errorf("there is no map %s; `multipath -l -v1` lists them", name)
+	}
+	for _, p := range one.Paths {
+		if p.InTable && !p.KernelFailed && (p.DevState == "" || p.DevState == "running" || p.DevState == "live") {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// dumpLocal answers -T.
+func (r *multipathRun) dumpLocal(ctx context.Context) (ok bool, err error) {
+	c, messages, err := r.on.config(r.at)
+	if err != nil {
+		return false, err
+	}
+	s, err := r.look(ctx, false)
+	if err != nil {
+		return false, err
+	}
+	return true, dumpFor(r.std, c, messages, s)
+}
