@@ -121,6 +121,8 @@ func (d *Daemon) reportMistake(err error) {
 // reload reads the configuration again and gives it to the core, with all that
 // it changes. A bad one changes nothing.
 func (d *Daemon) reload(ctx context.Context) (loaded, error) {
+	d.reloads.running.Add(1)
+	defer d.reloads.running.Add(-1)
 	l, err := d.config.load()
 	if err != nil {
 		d.reportMistake(err)

@@ -38,7 +38,8 @@ type Options struct {
 	DevDir     string // /dev
 	SysDir     string // /sys
 	UdevDir    string // /run/udev
-	// MpathdSocket replaces multipathd's abstract socket (MULTIPATH_SOCKET_NAME).
+	// MpathdSocket replaces multipathd's two sockets; "" is MULTIPATH_SOCKET_NAME of
+	// the environment.
 	MpathdSocket string
 	Level        mpath.Level
 	Log          io.Writer // stderr
@@ -65,6 +66,7 @@ func (o Options) withDefaults() Options {
 	def(&o.DevDir, "/dev")
 	def(&o.SysDir, "/sys")
 	def(&o.UdevDir, "/run/udev")
+	def(&o.MpathdSocket, os.Getenv("MULTIPATH_SOCKET_NAME"))
 	if o.Level == 0 {
 		o.Level = mpath.LevelInfo
 	}
@@ -85,6 +87,9 @@ type Daemon struct {
 	old    *server.Mpathd
 	begun  time.Time
 
+	reloads reloads
+	quit    func() // ends the daemon, asked for by a client
+
 	// missing takes the error of a host without device-mapper, which then counts as one
 	// without maps; nil: nothing can be done there.
 	missing func(error)
@@ -96,7 +101,7 @@ type Daemon struct {
 // Run is the daemon, until ctx ends or SIGTERM or SIGINT comes.
 func Run(ctx context.Context, opt Options) error {
 	opt = opt.withDefaults()
-	d := &Daemon{opt: opt, begun: time.Now()}
+	d := &Daemon{opt: opt, begun: time.Now(), reloads: newReloads()}
 	// The configuration first: a bad one must not touch anything.
 	loader := newConfigLoader(opt)
 	first, err := loader.load()
@@ -112,16 +117,26 @@ func Run(ctx context.Context, opt Options) error {
 	}
 	d.close = append(d.close, func() { _ = os.Remove(opt.PidFile); _ = pid.Close() })
 	defer d.end()
-	switch d.old, err = server.HoldMpathd(opt.MpathdSocket, nil); {
-	case err == nil:
-		d.close = append(d.close, func() { _ = d.old.Close() })
-	case dead == 0 || !errors.Is(err, server.ErrHeld):
-		return fmt.Errorf("another manager answers for this host: %w", err)
+	if !server.SocketsPassed() {
+		switch d.old, err = server.HoldMpathd(server.MpathdNames(opt.MpathdSocket), nil); {
+		case err == nil:
+			d.close = append(d.close, func() { _ = d.old.Close() })
+		case dead == 0 || !errors.Is(err, server.ErrHeld):
+			return fmt.Errorf("another manager answers for this host: %w", err)
+		}
 	}
 
 	var problems []string
 	if !opt.NoProtect {
 		problems = protect()
+	}
+	if server.SocketsPassed() { // now, since a start anew would lose them
+		passed, err := server.PassedSockets()
+		if err != nil {
+			return err
+		}
+		d.old = server.MpathdOn(passed, nil)
+		d.close = append(d.close, func() { _ = d.old.Close() })
 	}
 	note := newNotifier()
 	d.log = newJournal(opt.Level, note.conn != nil)
@@ -234,6 +249,9 @@ func (d *Daemon) serve(ctx context.Context, loader *configLoader, first loaded, 
 
 	ctx, stop := signal.NotifyContext(ctx, unix.SIGTERM, unix.SIGINT)
 	defer stop()
+	ctx, end := context.WithCancel(ctx)
+	defer end()
+	d.quit = func() { d.quitFor(note, end) }
 	hup := make(chan os.Signal, 1)
 	signal.Notify(hup, unix.SIGHUP)
 	defer signal.Stop(hup)
@@ -277,12 +295,11 @@ func (d *Daemon) serve(ctx context.Context, loader *configLoader, first loaded, 
 			case <-gctx.Done():
 				return nil
 			case <-hup:
-				if _, err := d.reload(gctx); err != nil {
-					d.log.printf(mpath.LevelError, "reload", "%v: the former configuration stays", err)
-				}
+				d.reloads.ask(false)
 			}
 		}
 	})
+	g.Go(func() error { d.serveReloads(gctx); return nil })
 	g.Go(func() error {
 		<-ctx.Done() // asked to stop, or a receiver failed below
 		return d.stop(gctx, cancel, note)
@@ -336,6 +353,20 @@ func inInitramfs(file string) bool {
 	return err == nil
 }
 
+// unitName is what systemd calls this service.
+const unitName = "pathkeeper.service"
+
+// quitFor ends the daemon for a client who has said `quit`. systemd, which would start
+// it again, is asked to stop it; where it does not, or there is none, it ends by
+// itself.
+func (d *Daemon) quitFor(note *notifier, end func()) {
+	d.log.printf(mpath.LevelNotice, "", "a client asks the daemon to end")
+	go func() {
+		note.stopUnit(unitName)
+		end()
+	}()
+}
+
 // stop ends the core's work: queueing is left alone where another daemon
 // follows, and handled as multipathd does where none does.
 func (d *Daemon) stop(ctx context.Context, cancel context.CancelFunc, note *notifier) error {
@@ -343,8 +374,9 @@ func (d *Daemon) stop(ctx context.Context, cancel context.CancelFunc, note *noti
 	if ctx.Err() != nil {
 		return nil
 	}
+	d.reloads.stopping.Store(true)
 	note.say("STOPPING=1")
-	final := !inInitramfs(initrdRelease) && !note.restarting("pathkeeper.service")
+	final := !inInitramfs(initrdRelease) && !note.restarting(unitName)
 	limit, end := context.WithTimeout(ctx, stopLimit)
 	defer end()
 	if err := d.loop.call(limit, func() { d.loop.step(mpath.Stopping{Final: final}) }); err != nil {

@@ -13,6 +13,7 @@ import (
 
 	"pathkeeper/engine"
 	"pathkeeper/mpath"
+	"pathkeeper/policy"
 	"pathkeeper/record"
 )
 
@@ -42,7 +43,8 @@ type loop struct {
 	gaps int           // how often the process stood still
 
 	snapshot atomic.Pointer[mpath.Snapshot]
-	shown    mpath.Instant // when the snapshot was made
+	rules    atomic.Pointer[policy.Compiled] // what is in force
+	shown    mpath.Instant                   // when the snapshot was made
 	dirty    bool
 
 	ended   chan struct{}                 // closed when run has returned: nobody takes answers any more
@@ -220,6 +222,9 @@ func (l *loop) step(ev mpath.Event) {
 	l.recorder.Step(l.core, at, ev, acts, wake)
 	l.wake = wake
 	l.dirty = true
+	if r := l.core.Rules(); r != nil && r != l.rules.Load() {
+		l.rules.Store(r)
+	}
 	broken := l.core.CheckActions(acts)
 	for _, b := range broken {
 		l.bug(b.Error() + "; the changes of this step are not carried out")

@@ -56,6 +56,25 @@ func (n *notifier) alive() {
 	}
 }
 
+// stopUnit asks systemd to stop a service of ours, so that it is not started again.
+// It waits only until systemd has taken that in, and not for long.
+func (n *notifier) stopUnit(unit string) {
+	if n.conn == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	defer cancel()
+	taken := make(chan struct{})
+	go func() { // left behind where even the start of a program hangs
+		defer close(taken)
+		_ = exec.CommandContext(ctx, "systemctl", "stop", "--no-block", unit).Run()
+	}()
+	select {
+	case <-taken:
+	case <-ctx.Done():
+	}
+}
+
 // restarting asks systemd whether this stop is half of a restart: then queueing
 // is left as it is, since another daemon follows at once. Without systemd, or
 // without an answer in time, the stop counts as final, as multipathd's does.

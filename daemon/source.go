@@ -3,10 +3,14 @@ package daemon
 import (
 	"context"
 	"os"
+	"path/filepath"
+	"strings"
 	"time"
 
 	"pathkeeper/mpath"
+	"pathkeeper/policy"
 	"pathkeeper/server"
+	"pathkeeper/show"
 )
 
 // source is what the daemon offers to its sockets. It never waits for the loop
@@ -27,14 +31,21 @@ func (s source) Basis(ctx context.Context) (snap mpath.Snapshot, b mpath.Basis, 
 func (s source) Status() server.Status {
 	snap := s.d.loop.current()
 	st := server.Status{
-		Version: s.d.opt.Version, PID: os.Getpid(), UptimeS: int64(time.Since(s.d.begun).Seconds()), State: "starting", Lost: s.d.log.lost.Load(),
+		Version: s.d.opt.Version, PID: os.Getpid(), UptimeS: int64(time.Since(s.d.begun).Seconds()), State: server.StateStarting, Lost: s.d.log.lost.Load(),
 		Bugs: s.d.loop.bugs.count.Load(),
 	}
 	r := s.d.loop.recorder.Stats()
 	st.RecordLost, st.RecordFailed = r.Lost, r.Failed+r.Missed
-	if snap.Started {
-		st.State = "running"
+	switch r := &s.d.reloads; {
+	case r.stopping.Load():
+		st.State = server.StateStopping
+	case r.running.Load() > 0:
+		st.State = server.StateConfiguring
+	case snap.Started:
+		st.State = server.StateRunning
 	}
+	st.ReloadPending = s.d.reloads.pending()
+	st.Busy = snap.Looking > 0
 	for _, m := range snap.Maps {
 		if m.Known {
 			st.Maps++
@@ -70,6 +81,28 @@ func (s source) Apply(ctx context.Context, p mpath.Plan) (mpath.Applied, error) 
 
 func (s source) Command(ctx context.Context, c mpath.Command) (mpath.Reply, error) {
 	return s.d.loop.command(ctx, c)
+}
+
+func (s source) Rules() *policy.Compiled { return s.d.loop.rules.Load() }
+
+func (s source) Reconfigure(all bool) { s.d.reloads.ask(all) }
+
+func (s source) Quit() { s.d.quit() }
+
+// BlockDevices lists what sysfs has below block; nothing where it cannot be read.
+func (s source) BlockDevices() []show.BlockDevice {
+	dir := filepath.Join(s.d.opt.SysDir, "block")
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		s.d.log.printf(mpath.LevelWarning, "sysfs", "list the block devices: %v", err)
+		return nil
+	}
+	var out []show.BlockDevice
+	for _, e := range entries {
+		hidden, _ := os.ReadFile(filepath.Join(dir, e.Name(), "hidden"))
+		out = append(out, show.BlockDevice{Name: e.Name(), Hidden: strings.TrimSpace(string(hidden)) == "1"})
+	}
+	return out
 }
 
 func (s source) Subscribe(buf int) (<-chan server.Event, func()) { return s.d.log.hub.Subscribe(buf) }

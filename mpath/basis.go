@@ -48,3 +48,7 @@ func (mc *Machine) Basis() Basis {
 	}
 	return b
 }
+
+// Rules is the configuration in force, nil before there is one. It is never changed,
+// but replaced.
+func (mc *Machine) Rules() *policy.Compiled { return mc.rules }

@@ -15,6 +15,7 @@ type Snapshot struct {
 	Now     Instant
 	Started bool    // the first picture is complete
 	GapAt   Instant // end of the last standstill, 0: none
+	Looking int     // devices that are to be identified, or are being
 	Maps    []MapView
 	Paths   []PathView // every block device that was looked at, rejected ones too
 }
@@ -97,7 +98,7 @@ type PathView struct {
 
 // Snapshot copies what can be shown.
 func (mc *Machine) Snapshot() Snapshot {
-	s := Snapshot{Now: mc.now, Started: mc.started, GapAt: mc.gapAt}
+	s := Snapshot{Now: mc.now, Started: mc.started, GapAt: mc.gapAt, Looking: len(mc.looks.byName)}
 	for _, m := range mc.maps {
 		s.Maps = append(s.Maps, mc.viewMap(m))
 	}

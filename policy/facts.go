@@ -1,6 +1,10 @@
 package policy
 
-import "pathkeeper/scsi"
+import (
+	"strings"
+
+	"pathkeeper/scsi"
+)
 
 // Facts is what is known of one block device beyond its Identity. The udev hook
 // and the daemon fill it by the same function (engine's identification).
@@ -65,6 +69,11 @@ type Decision struct {
 	// file named this LUN: to be recorded durably before it gets its map, those
 	// that State.OldIDs already has not among them.
 	RecordOldIDs []OldID
+}
+
+// Blacklisted says whether a rule of the blacklist keeps the device out.
+func (d Decision) Blacklisted() bool {
+	return d.Verdict == VerdictReject && strings.HasPrefix(d.Reason, "blacklisted")
 }
 
 // Claim is what udev is told about a device.

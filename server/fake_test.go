@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -14,6 +15,7 @@ import (
 	"pathkeeper/mpath"
 	"pathkeeper/policy"
 	"pathkeeper/server"
+	"pathkeeper/show"
 )
 
 // fakeSource is a daemon with one map.
@@ -23,9 +25,36 @@ type fakeSource struct {
 	commands  atomic.Int32
 	reloadErr error
 	name      string
+
+	rules     *policy.Compiled
+	snapshot  func() mpath.Snapshot
+	reply     func(mpath.Command) mpath.Reply
+	asked     []mpath.Command
+	reconfigs []bool
+	quits     chan struct{}
+	hang      chan struct{} // if set, commands wait for it or for who has asked
+	status    server.Status
+	mu        sync.Mutex
+}
+
+func (f *fakeSource) Rules() *policy.Compiled { return f.rules }
+
+func (f *fakeSource) Reconfigure(all bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.reconfigs = append(f.reconfigs, all)
+}
+
+func (f *fakeSource) Quit() { close(f.quits) }
+
+func (f *fakeSource) BlockDevices() []show.BlockDevice {
+	return []show.BlockDevice{{Name: "sda"}, {Name: "nvme0c0n1", Hidden: true}}
 }
 
 func (f *fakeSource) Snapshot() mpath.Snapshot {
+	if f.snapshot != nil {
+		return f.snapshot()
+	}
 	name := f.name
 	if name == "" {
 		return mpath.Snapshot{Now: 5}
@@ -41,6 +70,9 @@ func (f *fakeSource) Basis(context.Context) (mpath.Snapshot, mpath.Basis, error)
 }
 
 func (f *fakeSource) Status() server.Status {
+	if f.status.State != "" {
+		return f.status
+	}
 	return server.Status{Version: "1.2.3", PID: 42, State: "running", Maps: 1}
 }
 
@@ -67,8 +99,21 @@ func (f *fakeSource) Apply(_ context.Context, p mpath.Plan) (mpath.Applied, erro
 	return mpath.Applied{OK: true, Text: "1 maps as planned", Maps: []mpath.Outcome{{Name: p.Maps[0].Name, Result: "done"}}}, nil
 }
 
-func (f *fakeSource) Command(_ context.Context, c mpath.Command) (mpath.Reply, error) {
+func (f *fakeSource) Command(ctx context.Context, c mpath.Command) (mpath.Reply, error) {
 	f.commands.Add(1)
+	if f.hang != nil {
+		select {
+		case <-f.hang:
+		case <-ctx.Done():
+			return mpath.Reply{}, ctx.Err()
+		}
+	}
+	if f.reply != nil {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		f.asked = append(f.asked, c)
+		return f.reply(c), nil
+	}
 	if c.Map == "slow" {
 		return mpath.Reply{}, errors.New("the daemon is stopping")
 	}

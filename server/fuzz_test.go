@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"pathkeeper/mpath"
+	"pathkeeper/policy"
 	"pathkeeper/show"
 )
 
@@ -23,6 +24,13 @@ type quietSource struct{ Source }
 func (quietSource) Basis(context.Context) (mpath.Snapshot, mpath.Basis, error) {
 	return mpath.Snapshot{}, mpath.Basis{}, nil
 }
+func (quietSource) Rules() *policy.Compiled          { return nil }
+func (quietSource) BlockDevices() []show.BlockDevice { return nil }
+func (quietSource) Reconfigure(bool)                 {}
+func (quietSource) Quit()                            {}
+func (quietSource) Command(_ context.Context, c mpath.Command) (mpath.Reply, error) {
+	return mpath.Reply{Code: mpath.ReplyRefused, Text: c.Map + c.Path + c.Arg}, nil
+}
 func (quietSource) Snapshot() mpath.Snapshot { return mpath.Snapshot{} }
 func (quietSource) Status() Status           { return Status{PID: 7, State: "running"} }
 
@@ -35,7 +43,7 @@ func FuzzMpathdRequest(f *testing.F) {
 	}
 	f.Add([]byte{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff}, false)
 	f.Fuzz(func(t *testing.T, sent []byte, root bool) {
-		cmd, err := readFrame(recorded{bytes.NewReader(sent)})
+		cmd, err := readFrame(recorded{bytes.NewReader(sent)}, time.Second)
 		if err != nil {
 			return
 		}
@@ -46,13 +54,16 @@ func FuzzMpathdRequest(f *testing.F) {
 		if root {
 			uid = 0
 		}
-		m := Mpathd{src: quietSource{}}
-		reply := m.answer(cmd, Cred{UID: uid})
+		m := newMpathd(nil)
+		m.src = quietSource{}
+		reply, _, leave := m.reply(cmd, &mpathdClient{cred: Cred{UID: uid}}, time.Second)
+		leave()
 		if reply == "" || !strings.HasSuffix(reply, "\n") {
 			t.Fatalf("%q: %q", cmd, reply)
 		}
 		for line := range strings.Lines(reply) {
-			if line = strings.TrimSuffix(line, "\n"); show.Safe(line) != line {
+			// The tabs of `show config` are the only ones.
+			if line = strings.TrimLeft(strings.TrimSuffix(line, "\n"), "\t"); show.Safe(line) != line {
 				t.Fatalf("%q: line %q", cmd, line)
 			}
 		}

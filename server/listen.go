@@ -137,12 +137,8 @@ func (c *client) Close() error {
 // Accept implements net.Listener; the connections are *client.
 func (l *limited) Accept() (net.Conn, error) {
 	for {
-		c, err := l.AcceptUnix()
+		c, err := l.next()
 		if err != nil {
-			if errors.Is(err, unix.EMFILE) || errors.Is(err, unix.ENFILE) || errors.Is(err, unix.ECONNABORTED) || errors.Is(err, unix.ENOMEM) {
-				time.Sleep(50 * time.Millisecond) // full for now: try again, more slowly
-				continue
-			}
 			return nil, err
 		}
 		cred, err := l.cred(c)
@@ -151,6 +147,18 @@ func (l *limited) Accept() (net.Conn, error) {
 			continue
 		}
 		return &client{UnixConn: c, cred: cred, done: func() { l.leave(cred) }}, nil
+	}
+}
+
+// next waits for the next connection, whoever it is.
+func (l *limited) next() (*net.UnixConn, error) {
+	for {
+		c, err := l.AcceptUnix()
+		if errors.Is(err, unix.EMFILE) || errors.Is(err, unix.ENFILE) || errors.Is(err, unix.ECONNABORTED) || errors.Is(err, unix.ENOMEM) {
+			time.Sleep(50 * time.Millisecond) // full for now: try again, more slowly
+			continue
+		}
+		return c, err
 	}
 }
 

@@ -1,53 +1,114 @@
 package server
 
 import (
-	"encoding/binary"
+	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net"
-	"strconv"
+	"os"
 	"strings"
 	"sync"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+	"golang.org/x/sync/semaphore"
 	"golang.org/x/sys/unix"
-
-	"pathkeeper/show"
 )
 
 // MpathdSocket is multipathd's abstract socket. Who holds it is the host's manager
 // of multipath maps; its clients (multipath -u among them) ask there whether one
-// is running. Environment MULTIPATH_SOCKET_NAME replaces it.
-const MpathdSocket = "@/org/kernel/linux/storage/multipathd"
-
-// Limits of multipathd's protocol: what a request and an answer may measure, bytes
-// with the closing NUL, and how long a begun request or an answer may take.
+// is running. MpathdPath is the other one, which newer clients ask first.
+// Environment MULTIPATH_SOCKET_NAME replaces both.
 const (
-	mpathdRequestBytes = 512
-	mpathdReplyBytes   = 32 << 20
-	mpathdTime         = 4 * time.Second
-	mpathdIdle         = 10 * time.Minute
-	mpathdClients      = 128
+	MpathdSocket = "@/org/kernel/linux/storage/multipathd"
+	MpathdPath   = "/run/multipathd.socket"
 )
 
-// Mpathd holds multipathd's socket, so that no second manager starts, and answers
-// the commands of its clients.
-type Mpathd struct {
-	src    Source
-	listen *limited
-
-	mu     sync.Mutex
-	conns  map[*client]struct{}
-	closed bool
+// MpathdNames are the sockets to hold: replaced, where that is set, else both.
+func MpathdNames(replaced string) []string {
+	if replaced != "" {
+		return []string{replaced}
+	}
+	return []string{MpathdSocket, MpathdPath}
 }
 
-// HoldMpathd takes the socket; "" is MpathdSocket, a leading @ means abstract. A
-// living process there is ErrHeld, with its name. Nothing is answered before Serve.
-func HoldMpathd(name string, cred func(*net.UnixConn) (Cred, error)) (*Mpathd, error) {
-	if name == "" {
-		name = MpathdSocket
+// Limits of what multipathd's clients can cost. Idle ones cost nothing but a
+// descriptor and a goroutine, and stay as long as they like; where there are too many,
+// the one that has been idle for longest makes room for a new one. Root and all
+// others have each their own room.
+const (
+	mpathdClients    = 2048
+	mpathdComputing  = 4        // answers that are made at once
+	mpathdReplyRoom  = 64 << 20 // bytes of large answers in memory
+	mpathdSmallReply = 64 << 10 // what a socket takes without its reader
+)
+
+// Mpathd holds multipathd's sockets, so that no second manager starts, and answers
+// the commands of its clients.
+type Mpathd struct {
+	src     Source
+	listens []*limited
+	cred    func(*net.UnixConn) (Cred, error)
+	most    int           // clients, of root and of all others each
+	wait    time.Duration // in place of uxsock_timeout; 0: what is configured
+
+	mu     sync.Mutex
+	conns  [2]map[*mpathdClient]struct{} // of others, of root
+	closed bool
+
+	computing [2]chan struct{}
+	room      [2]*semaphore.Weighted
+}
+
+// HoldMpathd takes sockets; a leading @ means an abstract one. A living process there
+// is ErrHeld, with its name, and then none is taken. A path whose process is dead is
+// taken over. Nothing is answered before Serve.
+func HoldMpathd(names []string, cred func(*net.UnixConn) (Cred, error)) (*Mpathd, error) {
+	m := newMpathd(cred)
+	for _, name := range names {
+		l, err := holdSocket(name)
+		if err != nil {
+			_ = m.Close()
+			return nil, err
+		}
+		m.listens = append(m.listens, l)
 	}
+	return m, nil
+}
+
+// MpathdOn serves sockets that somebody else listens at, systemd for one.
+func MpathdOn(passed []*net.UnixListener, cred func(*net.UnixConn) (Cred, error)) *Mpathd {
+	m := newMpathd(cred)
+	for _, l := range passed {
+		l.SetUnlinkOnClose(false)
+		m.listens = append(m.listens, newLimited(l, "", 0, nil))
+	}
+	return m
+}
+
+func newMpathd(cred func(*net.UnixConn) (Cred, error)) *Mpathd {
+	if cred == nil {
+		cred = PeerCred
+	}
+	m := &Mpathd{cred: cred, most: mostClients()}
+	for i := range m.conns {
+		m.conns[i] = map[*mpathdClient]struct{}{}
+		m.computing[i] = make(chan struct{}, mpathdComputing)
+		m.room[i] = semaphore.NewWeighted(mpathdReplyRoom)
+	}
+	return m
+}
+
+// mostClients leaves the daemon three quarters of its descriptors.
+func mostClients() int {
+	var lim unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &lim); err != nil || lim.Cur > 8*mpathdClients {
+		return mpathdClients
+	}
+	return max(int(lim.Cur)/8, 16)
+}
+
+func holdSocket(name string) (*limited, error) {
 	var l *net.UnixListener
 	var err error
 	path := ""
@@ -67,23 +128,37 @@ func HoldMpathd(name string, cred func(*net.UnixConn) (Cred, error)) (*Mpathd, e
 	if err != nil {
 		return nil, fmt.Errorf("take multipathd's socket %s: %w", name, err)
 	}
-	return &Mpathd{listen: newLimited(l, path, mpathdClients, cred), conns: map[*client]struct{}{}}, nil
+	return newLimited(l, path, 0, nil), nil
 }
 
 // Serve answers until Close. It returns nil then.
 func (m *Mpathd) Serve(src Source) error {
 	m.src = src
+	var g errgroup.Group
+	for _, l := range m.listens {
+		g.Go(func() error { return m.accept(l) })
+	}
+	return g.Wait()
+}
+
+func (m *Mpathd) accept(l *limited) error {
 	for {
-		c, err := m.listen.Accept()
+		c, err := l.next()
+		if errors.Is(err, net.ErrClosed) {
+			return nil
+		}
 		if err != nil {
-			if errors.Is(err, net.ErrClosed) {
-				return nil
-			}
 			return err
 		}
-		conn := c.(*client)
+		cred, err := m.cred(c)
+		if err != nil {
+			_ = c.Close()
+			continue
+		}
+		conn := &mpathdClient{UnixConn: c, cred: cred, idle: true, since: time.Now()}
 		if !m.add(conn) {
-			return nil
+			_ = c.Close()
+			continue
 		}
 		go func() {
 			defer m.drop(conn)
@@ -92,128 +167,177 @@ func (m *Mpathd) Serve(src Source) error {
 	}
 }
 
-// Close gives the socket back and ends all conversations.
+// Close gives the sockets back and ends all conversations.
 func (m *Mpathd) Close() error {
 	m.mu.Lock()
 	m.closed = true
-	for c := range m.conns {
-		c.Close()
+	for _, class := range m.conns {
+		for c := range class {
+			_ = c.Close()
+		}
 	}
 	m.mu.Unlock()
-	return m.listen.Close()
-}
-
-func (m *Mpathd) add(c *client) bool {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.closed {
-		c.Close()
-		return false
+	var err error
+	for _, l := range m.listens {
+		err = errors.Join(err, l.Close())
 	}
-	m.conns[c] = struct{}{}
-	return true
-}
-
-func (m *Mpathd) drop(c *client) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	delete(m.conns, c)
-	c.Close()
-}
-
-// talk answers one request after the other.
-func (m *Mpathd) talk(c *client) {
-	for {
-		cmd, err := readFrame(c)
-		if err != nil {
-			return
-		}
-		c.SetWriteDeadline(time.Now().Add(mpathdTime))
-		if err := writeFrame(c, m.answer(cmd, c.cred)); err != nil {
-			return
-		}
-	}
-}
-
-// lengthBytes is sizeof(size_t).
-const lengthBytes = strconv.IntSize / 8
-
-// timedReader is a connection as far as requests are read from it.
-type timedReader interface {
-	io.Reader
-	SetReadDeadline(time.Time) error
-}
-
-// readFrame reads a request: its length in the machine's own size_t, the closing
-// NUL counted, and the text. A length that cannot be is an error, and the end.
-func readFrame(c timedReader) (string, error) {
-	var head [lengthBytes]byte
-	c.SetReadDeadline(time.Now().Add(mpathdIdle))
-	if _, err := io.ReadFull(c, head[:1]); err != nil {
-		return "", err
-	}
-	c.SetReadDeadline(time.Now().Add(mpathdTime))
-	if _, err := io.ReadFull(c, head[1:]); err != nil {
-		return "", err
-	}
-	n := uint64(0)
-	if lengthBytes == 8 {
-		n = binary.NativeEndian.Uint64(head[:])
-	} else {
-		n = uint64(binary.NativeEndian.Uint32(head[:]))
-	}
-	if n == 0 || n > mpathdRequestBytes {
-		return "", fmt.Errorf("request of %d bytes, want 1 to %d", n, mpathdRequestBytes)
-	}
-	text := make([]byte, n)
-	if _, err := io.ReadFull(c, text); err != nil {
-		return "", err
-	}
-	cmd, _, _ := strings.Cut(string(text), "\x00")
-	return cmd, nil
-}
-
-func writeFrame(c net.Conn, text string) error {
-	if len(text)+1 > mpathdReplyBytes {
-		text = "fail\nthe answer is too long\n"
-	}
-	buf := make([]byte, 0, lengthBytes+len(text)+1)
-	if lengthBytes == 8 {
-		buf = binary.NativeEndian.AppendUint64(buf, uint64(len(text)+1))
-	} else {
-		buf = binary.NativeEndian.AppendUint32(buf, uint32(len(text)+1))
-	}
-	_, err := c.Write(append(append(buf, text...), 0))
 	return err
 }
 
-// answer gives the reply to one command. Every command gets one.
-func (m *Mpathd) answer(cmd string, who Cred) string {
-	words := strings.Fields(cmd)
-	reading := len(words) > 0 && (words[0] == "show" || words[0] == "list")
-	if !reading && !who.Root() {
-		return "fail\npermission deny: need to be root\n"
+// mpathdClient is one conversation.
+type mpathdClient struct {
+	*net.UnixConn
+	cred  Cred
+	idle  bool // it has asked nothing that is not answered; Mpathd.mu
+	since time.Time
+}
+
+func (c *mpathdClient) class() int {
+	if c.cred.Root() {
+		return 1
 	}
-	object := ""
-	if reading {
-		object = strings.Join(words[1:], " ")
+	return 0
+}
+
+// add lets a client in; the one that has been idle for longest goes where there is
+// no room. false: all are at work, or the end has come.
+func (m *Mpathd) add(c *mpathdClient) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	class := m.conns[c.class()]
+	if m.closed {
+		return false
 	}
-	text := ""
-	switch object {
-	case "daemon":
-		st := m.src.Status()
-		return fmt.Sprintf("pid %d %s\n", st.PID, st.State)
-	case "topology", "maps topology", "multipaths topology":
-		text = show.Topology(m.src.Snapshot(), show.TopologyOptions{})
-	case "maps", "multipaths":
-		text = show.MultipathdMaps(m.src.Snapshot())
-	case "paths":
-		text = show.MultipathdPaths(m.src.Snapshot())
-	default:
-		return "fail\nthis is pathkeeper, which does not know the command `" + show.Safe(cmd) + "` here: see `pathkeeper show --help`\n"
+	if len(class) >= m.most {
+		var longest *mpathdClient
+		for o := range class {
+			if o.idle && (longest == nil || o.since.Before(longest.since)) {
+				longest = o
+			}
+		}
+		if longest == nil {
+			return false
+		}
+		delete(class, longest)
+		_ = longest.Close()
 	}
-	if text == "" {
-		return "ok\n"
+	class[c] = struct{}{}
+	return true
+}
+
+func (m *Mpathd) drop(c *mpathdClient) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.conns[c.class()], c)
+	_ = c.Close()
+}
+
+func (m *Mpathd) setIdle(c *mpathdClient, idle bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	c.idle, c.since = idle, time.Now()
+}
+
+// talk answers one request after the other.
+func (m *Mpathd) talk(c *mpathdClient) {
+	for {
+		limit := m.limit()
+		cmd, err := readFrame(begun{c, func() { m.setIdle(c, false) }}, limit)
+		if err != nil {
+			return
+		}
+		text, then, leave := m.reply(cmd, c, limit)
+		_ = c.SetWriteDeadline(time.Now().Add(limit))
+		err = writeFrame(c, text)
+		leave()
+		if then != nil {
+			then()
+		}
+		if err != nil {
+			return
+		}
+		m.setIdle(c, true)
 	}
-	return text
+}
+
+// reply answers a command in bounded memory and time. leave is to be called when the
+// answer was sent.
+func (m *Mpathd) reply(cmd string, c *mpathdClient, limit time.Duration) (text string, then, leave func()) {
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	defer cancel()
+	leave = func() {}
+	r, job := m.parse(cmd, c.cred, limit)
+	if job != nil && job.reads {
+		gate := m.computing[c.class()]
+		select {
+		case gate <- struct{}{}:
+			r = job.run(ctx)
+			<-gate
+		case <-ctx.Done():
+			r = failed(failTimeout)
+		}
+	} else if job != nil {
+		r = job.run(ctx)
+	}
+	text = r.String()
+	if len(text)+1 > mpathdReplyBytes {
+		return failWord + "the answer is too long\n", nil, leave
+	}
+	if n := int64(len(text)); n > mpathdSmallReply {
+		room := m.room[c.class()]
+		if room.Acquire(ctx, n) != nil {
+			return failed(failTimeout).String(), r.then, leave
+		}
+		leave = func() { room.Release(n) }
+	}
+	return text, r.then, leave
+}
+
+// limit is how long a request, its answer's making and its answer's sending may
+// take, each: uxsock_timeout.
+func (m *Mpathd) limit() time.Duration {
+	if m.wait > 0 {
+		return m.wait
+	}
+	rules := m.src.Rules()
+	if rules == nil {
+		return mpathdTime
+	}
+	s, ok := rules.Config().Defaults.Lookup("uxsock_timeout")
+	if !ok {
+		return mpathdTime
+	}
+	return timeOf(s.Value)
+}
+
+// SocketsPassed says whether systemd has passed sockets to this process.
+func SocketsPassed() bool {
+	return passedCount(os.Getenv("LISTEN_PID"), os.Getenv("LISTEN_FDS"), os.Getpid()) > 0
+}
+
+// PassedSockets gives the sockets that systemd has passed to this process, at most
+// two, and takes the word of them out of the environment (sd_listen_fds(3)).
+func PassedSockets() ([]*net.UnixListener, error) {
+	defer func() {
+		for _, name := range []string{"LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES"} {
+			_ = os.Unsetenv(name)
+		}
+	}()
+	n := passedCount(os.Getenv("LISTEN_PID"), os.Getenv("LISTEN_FDS"), os.Getpid())
+	var out []*net.UnixListener
+	for fd := firstPassed; fd < firstPassed+n; fd++ {
+		f := os.NewFile(uintptr(fd), fmt.Sprintf("passed socket %d", fd))
+		l, err := net.FileListener(f)
+		_ = f.Close()
+		if err != nil {
+			return out, fmt.Errorf("take over descriptor %d from systemd: %w", fd, err)
+		}
+		u, ok := l.(*net.UnixListener)
+		if !ok {
+			_ = l.Close()
+			return out, fmt.Errorf("take over descriptor %d from systemd: it is %s, no socket of multipathd's kind", fd, l.Addr().Network())
+		}
+		out = append(out, u)
+	}
+	return out, nil
 }

@@ -22,6 +22,8 @@ import (
 	"time"
 
 	"pathkeeper/mpath"
+	"pathkeeper/policy"
+	"pathkeeper/show"
 )
 
 // SocketPath is where the API is.
@@ -43,24 +45,43 @@ type Source interface {
 	// Apply does what a plan says, or refuses; it waits until the new tables were
 	// watched for a while, or ctx ends.
 	Apply(ctx context.Context, p mpath.Plan) (mpath.Applied, error)
+	// Rules is the configuration in force; nil before there is one. It returns at
+	// once, as do Reconfigure, which has the configuration read again soon, with all
+	// every table loaded anew too, and Quit, which ends the daemon.
+	Rules() *policy.Compiled
+	Reconfigure(all bool)
+	Quit()
+	// BlockDevices lists those of the host from sysfs, whatever they are.
+	BlockDevices() []show.BlockDevice
 	// Subscribe gives the events from now on, at most buf of them waiting. The
 	// channel is closed when that is not enough, or when the returned function is
 	// called. See Hub.
 	Subscribe(buf int) (<-chan Event, func())
 }
 
+// States of the daemon.
+const (
+	StateStarting    = "starting"
+	StateConfiguring = "configuring"
+	StateRunning     = "running"
+	StateStopping    = "stopping"
+)
+
 // Status says who answers and how it is.
 type Status struct {
 	Version  string `json:"version"`
 	PID      int    `json:"pid"`
 	UptimeS  int64  `json:"uptime_s"`
-	State    string `json:"state"` // starting running stopping
+	State    string `json:"state"` // starting configuring running stopping
 	Maps     int    `json:"maps"`
 	Paths    int    `json:"paths"`    // of maps
 	Up       int    `json:"paths_up"` // up or ghost
 	Rejected int    `json:"devices_left_alone"`
 	Lost     uint64 `json:"log_lines_lost"` // because the log could not take them
 	Bugs     uint64 `json:"bugs"`           // broken laws and panics of the core: 0, or please report them
+
+	ReloadPending bool `json:"reload_pending"` // one was asked for and has not begun
+	Busy          bool `json:"busy"`           // uevents wait to be looked at
 
 	RecordLost   uint64 `json:"recorder_steps_lost"`    // steps that are not in the recording
 	RecordFailed uint64 `json:"recorder_writes_failed"` // writes and copies that could not be made
