@@ -29,6 +29,11 @@ type fakeDaemon struct {
 	commands []mpath.Command
 }
 
+func (f *fakeDaemon) Rules() *policy.Compiled          { return nil }
+func (f *fakeDaemon) Reconfigure(bool)                 {}
+func (f *fakeDaemon) Quit()                            {}
+func (f *fakeDaemon) BlockDevices() []show.BlockDevice { return nil }
+
 func (f *fakeDaemon) Snapshot() mpath.Snapshot {
 	dev := table.DevNum{Major: 8, Minor: 16}
 	tab, _ := table.Parse("0 0 1 1 service-time 0 1 1 8:16 1")
