@@ -26,7 +26,7 @@ func (s Snapshot) Lean() Snapshot {
 	out.Paths = slices.Clone(s.Paths)
 	for i, p := range s.Paths {
 		d := p.Decision
-		p.Decision = policy.Decision{Verdict: d.Verdict, Claim: d.Claim, Reason: d.Reason, Origin: d.Origin, Settings: policy.Settings{Checker: d.Settings.Checker}}
+		p.Decision = policy.Decision{Verdict: d.Verdict, Claim: d.Claim, Skipped: d.Skipped, Reason: d.Reason, Origin: d.Origin, Settings: policy.Settings{Checker: d.Settings.Checker}}
 		p.Seen.Facts.Properties = nil
 		out.Paths[i] = p
 	}

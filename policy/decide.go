@@ -147,6 +147,7 @@ func (c *Compiled) Decide(id scsi.Identity, f Facts, st State) Decision {
 
 	d := Decision{RecordOldIDs: n.record}
 	a := claimFirst(facts)
+	d.Skipped = admission != ""
 	d.Verdict, d.Reason = verdictOf(a, facts)
 	claim, after := claimAfter(a.claim, facts)
 	d.Claim = claim

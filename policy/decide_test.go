@@ -253,3 +253,26 @@ func TestADisabledEntryMatchesNothing(t *testing.T) {
 		}
 	}
 }
+
+// What no find_multipaths could make a path is told apart from what only waits for it.
+func TestSkipped(t *testing.T) {
+	c := compile(t, Config{Blacklist: []Rule{{Class: ClassDevnode, Pattern: "^sdz"}}})
+	for _, tt := range []struct {
+		name string
+		with func(f *Facts)
+		want bool
+	}{
+		{"an unknown disk", func(*Facts) {}, false},
+		{"a disk in use", func(f *Facts) { f.InUse = "swap" }, false},
+		{"a blacklisted one", func(f *Facts) { f.Devnode = "sdz" }, true},
+		{"a hidden one", func(f *Facts) { f.Hidden = true }, true},
+		{"an USB disk", func(f *Facts) { f.USB = true }, true},
+	} {
+		f := free()
+		f.Properties = append(f.Properties, "ID_WWN")
+		tt.with(&f)
+		if d := c.Decide(racDisk("V1"), f, State{}); d.Verdict != VerdictReject || d.Skipped != tt.want {
+			t.Errorf("%s: %v, skipped %v: %s", tt.name, d.Verdict, d.Skipped, d.Reason)
+		}
+	}
+}

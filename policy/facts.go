@@ -59,7 +59,10 @@ type Decision struct {
 	// tool and daemon differ: with find_multipaths off a free disk is a path of
 	// the daemon and not claimed before its map exists, and a path of a running
 	// map stays claimed even where it is rejected.
-	Claim    Claim
+	Claim Claim
+	// Skipped: it counts for no path, whatever find_multipaths says: blacklisted,
+	// hidden, a USB disk. multipathd does not even list such a device.
+	Skipped  bool
 	Reason   string   // one clause: "blacklisted by devnode"
 	Origin   Origin   // of the rule that decided
 	Settings Settings // of the device, valid whatever the verdict

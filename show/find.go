@@ -108,15 +108,22 @@ func (v *view) dm(m *mpath.MapView, dev table.DevNum) table.PathStatus {
 	return v.states[dmPath{m, dev}]
 }
 
-// listedPaths gives the paths that multipathd lists, by name.
+// listedPaths gives the paths that multipathd lists, by name: those of maps, and as
+// orphans the disks that could be paths and have no map.
 func (v *view) listedPaths() []pathRow {
 	var out []pathRow
 	for _, p := range v.paths() {
-		if p.WWID != "" {
+		if p.WWID != "" || orphan(p) {
 			out = append(out, pathRow{m: v.mapOf[p.WWID], id: p.ID, p: p})
 		}
 	}
 	return out
+}
+
+// orphan says whether a disk that belongs to no map is one that multipathd would
+// list: nothing but find_multipaths, or who uses it, keeps it from being a path.
+func orphan(p *mpath.PathView) bool {
+	return p.Odd == "" && p.WWID == "" && !p.Decision.Skipped && p.Decision.Verdict != policy.VerdictUnknown
 }
 
 // paths gives the paths in the order of their names.
