@@ -12,6 +12,7 @@ type programPage struct {
 	name, short string
 	description string
 	usage       string // what -h prints
+	commands    [][2]string
 	exit        string
 	see         []string
 }
@@ -41,8 +42,9 @@ The commands are those of multipath-tools: ` + "`multipathd help`" + ` lists the
 them. Words may be cut to what is still unique. Without -k they stand on the command line
 as they are, with -k in one argument; -k alone asks for them with history and
 completion, or reads them from a pipe, one a line.`,
-			exit: "0 if the daemon answered and did it, 1 if not.",
-			see:  []string{"multipath(8)", "multipathc(8)", "multipath.conf(5)", "pathkeeper(8)"},
+			exit:     "0 if the daemon answered and did it, 1 if not.",
+			commands: daemonCommands(),
+			see:      []string{"multipath(8)", "multipathc(8)", "multipath.conf(5)", "pathkeeper(8)"},
 		},
 		{
 			name: "multipathc", short: "ask the daemon of multipath maps for commands", usage: "multipathc",
@@ -60,6 +62,13 @@ func (s programPage) text() string {
 	p.Code(s.usage)
 	p.Section("Description")
 	p.Text(s.description)
+	if len(s.commands) > 0 {
+		p.Section("Commands")
+		p.Text("M is a map by its name, WWID or dm-N, P a path by its kernel name or its number. Everybody may show, the rest is root's.")
+		for _, c := range s.commands {
+			p.Item(c[0], c[1])
+		}
+	}
 	p.Section("Exit status")
 	p.Text(strings.ToUpper(s.exit[:1]) + s.exit[1:])
 	p.Section("Environment")

@@ -91,6 +91,12 @@ func TestManPagesSayAll(t *testing.T) {
 			t.Errorf("pathkeeper.yaml(5) does not have %s", w.Name)
 		}
 	}
+	_, daemonPage, _ := strings.Cut(pages["man8/multipathd.8"], `.SH "COMMANDS"`)
+	for _, word := range strings.Fields(multipathdVerbs + " " + multipathdObjects) {
+		if word != "list" && !slices.Contains(strings.FieldsFunc(daemonPage, func(r rune) bool { return (r < 'a' || r > 'z') }), word) {
+			t.Errorf("multipathd(8) has no command with the word %s", word)
+		}
+	}
 	for _, name := range personalities {
 		page, ok := pages["man8/"+name+".8"]
 		if !ok {
