@@ -413,7 +413,7 @@ func (b *bench) check(a StartCheck) Event {
 
 // load makes a table live: every path is active, but those that are failed at once.
 func (m *benchMap) load(t table.Table, fail []table.DevNum) {
-	m.t.Live, m.t.Table = true, t
+	m.t.Live, m.t.Target, m.t.Table = true, "multipath", t
 	m.t.Status = table.Status{Next: t.First}
 	for _, g := range t.Groups {
 		gs := table.GroupStatus{State: table.GroupEnabled}
@@ -567,7 +567,7 @@ func actionWords(a Action) string {
 		}
 		for _, k := range a.Kept {
 			s += fmt.Sprintf(" kept %s retry %d/%d interval %d flush %q%s", k.WWID, k.NoPathRetry.Mode, k.NoPathRetry.Checks, k.PollingInterval, k.FlushOnLastDel,
-				flags(yes(k.DeferredRemove), "deferred", yes(k.QueueWithoutDaemon), "queue-without-daemon", yes(k.QueueOff), "off"))
+				flags(yes(k.DeferredRemove), "deferred", yes(k.QueueWithoutDaemon), "queue-without-daemon", yes(k.QueueOff), "off", yes(k.QueueWas), "was-on"))
 		}
 		return s
 	case Trigger:
@@ -576,6 +576,8 @@ func actionWords(a Action) string {
 		return fmt.Sprintf("owner %s %s", a.Dev, a.Owner)
 	case Note:
 		return fmt.Sprintf("%d %s: %s", a.Level, a.Object, a.Text)
+	case Bug:
+		return "bug " + a.Object + ": " + a.Text
 	case Applied:
 		s := fmt.Sprintf("applied ok=%v: %s", a.OK, a.Text)
 		for _, m := range a.Maps {

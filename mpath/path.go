@@ -416,7 +416,7 @@ func (mc *Machine) assign(p *path, wwid string) {
 	}
 	m.paths = withPath(m.paths, p)
 	mc.touch(m)
-	if p.seenAt == mc.now && mc.started {
+	if p.seenAt == mc.now && mc.started && !m.rebuilding(mc.now) {
 		m.removed = false // a path of it arrives: whoever removed the map is done with it
 	}
 	if m.firstPath == 0 {

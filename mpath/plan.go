@@ -32,7 +32,7 @@ func (mc *Machine) settleMap(m *mmap) {
 	if !m.known && len(ps) == 0 {
 		switch wait := m.rebuiltAt.After(firstChecks); {
 		case m.ask != 0 || m.read != 0:
-		case m.rebuilds > 0 && mc.now < wait:
+		case m.rebuilding(mc.now):
 			m.holdUntil = wait // its paths and the kernel's word are on their way, and how often it broke must not be forgotten
 		default:
 			mc.dropMap(m)

@@ -95,6 +95,12 @@ func (mc *Machine) rebuild(m *mmap) {
 	mc.wantList()
 }
 
+// rebuilding says whether the paths of a map are on their way because a panic has made
+// the core forget them: they do not arrive.
+func (m *mmap) rebuilding(now Instant) bool {
+	return m.rebuilds > 0 && now.Since(m.rebuiltAt) < firstChecks
+}
+
 func base(s string) string { return s[strings.LastIndexByte(s, '/')+1:] }
 
 // frames names the functions that panicked, ours only.

@@ -256,7 +256,15 @@ func (b *bench) command(w []string, conf *[]string) error {
 			return err
 		}
 		b.step(NodeSeen{Dev: b.devOf(args), UID: uid, GID: gid, Mode: mode})
+	case "trip": // the core panics when it settles its n-th map from now
+		n, err := strconv.Atoi(args[0])
+		b.mc.Trip(n)
+		return err
 	case "foreign":
+		if len(args) > 1 && args[1] == "gone" {
+			b.other = slices.DeleteFunc(b.other, func(r MapRef) bool { return r.Name == args[0] })
+			return nil
+		}
 		b.other = append(b.other, MapRef{Name: args[0], UUID: args[1], Dev: table.DevNum{Major: 253, Minor: 200}})
 	case "command":
 		return b.operator(args)
@@ -484,7 +492,7 @@ func (b *bench) setMap(args []string) error {
 	m := b.named(args[0])
 	if m == nil {
 		b.minor++
-		m = &benchMap{t: Truth{Name: args[0], Dev: table.DevNum{Major: 253, Minor: b.minor}, Size: 2048, Target: "multipath"}}
+		m = &benchMap{t: Truth{Name: args[0], Dev: table.DevNum{Major: 253, Minor: b.minor}, Size: 2048}}
 		b.maps = append(b.maps, m)
 	}
 	m.t.EventNr++
