@@ -23,6 +23,7 @@ func TestNothingIsOverlooked(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
+				clone.trip = 0
 				for _, m := range clone.maps {
 					clone.touch(m)
 				}
