@@ -86,9 +86,9 @@ func NodeUUID(dev table.DevNum) table.UUID {
 	return u
 }
 
-// numberOf is the partition's number in the UUID of a partition map of that parent,
+// NumberOf is the partition's number in the UUID of a partition map of that parent,
 // 0 if it is none.
-func numberOf(u, parent table.UUID) int {
+func NumberOf(u, parent table.UUID) int {
 	rest, ok := strings.CutSuffix(u.Kernel(), "-"+parent.Kernel())
 	digits, part := strings.CutPrefix(rest, "part")
 	n, err := strconv.Atoi(digits)

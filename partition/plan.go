@@ -117,7 +117,7 @@ type staying struct {
 // findStaying looks for open maps that the table wants elsewhere, or not at all.
 func (pl *planner) findStaying() {
 	for _, h := range pl.have {
-		n := numberOf(h.UUID, pl.parent.UUID)
+		n := NumberOf(h.UUID, pl.parent.UUID)
 		if n == 0 || h.Open == 0 {
 			continue
 		}
@@ -147,7 +147,7 @@ func (pl *planner) wanted(n int) (Partition, bool) {
 
 // byNumber finds the map of a partition by its UUID; byName one that has its name.
 func (pl *planner) byNumber(n int) (Have, bool) {
-	i := slices.IndexFunc(pl.have, func(h Have) bool { return numberOf(h.UUID, pl.parent.UUID) == n })
+	i := slices.IndexFunc(pl.have, func(h Have) bool { return NumberOf(h.UUID, pl.parent.UUID) == n })
 	if i < 0 {
 		return Have{}, false
 	}
@@ -241,15 +241,15 @@ func (pl *planner) adjust(s Step, q Partition, h Have) {
 func (pl *planner) stale() {
 	var old []Have
 	for _, h := range pl.have {
-		if n := numberOf(h.UUID, pl.parent.UUID); n != 0 {
+		if n := NumberOf(h.UUID, pl.parent.UUID); n != 0 {
 			if _, there := pl.wanted(n); !there {
 				old = append(old, h)
 			}
 		}
 	}
-	slices.SortFunc(old, func(a, b Have) int { return numberOf(b.UUID, pl.parent.UUID) - numberOf(a.UUID, pl.parent.UUID) })
+	slices.SortFunc(old, func(a, b Have) int { return NumberOf(b.UUID, pl.parent.UUID) - NumberOf(a.UUID, pl.parent.UUID) })
 	for _, h := range old {
-		s := Step{Do: Remove, Number: numberOf(h.UUID, pl.parent.UUID), Name: h.Name, UUID: h.UUID, Dev: h.Dev}
+		s := Step{Do: Remove, Number: NumberOf(h.UUID, pl.parent.UUID), Name: h.Name, UUID: h.UUID, Dev: h.Dev}
 		switch {
 		case pl.table.Incomplete != "":
 			s.Do, s.Why = Refuse, "the table does not have it, and was not read to its end: "+pl.table.Incomplete
@@ -276,7 +276,7 @@ func removable(s *Step, h Have, p Parent) {
 func PlanRemoval(p Parent, have []Have) []Step {
 	var steps, refused []Step
 	for _, h := range have {
-		n := numberOf(h.UUID, p.UUID)
+		n := NumberOf(h.UUID, p.UUID)
 		if n == 0 {
 			continue
 		}

@@ -303,7 +303,7 @@ func TestNames(t *testing.T) {
 		t.Errorf("got %s", u)
 	}
 	u, err := UUID(3, NodeUUID(table.DevNum{Major: 7, Minor: 0}))
-	if err != nil || u.Kernel() != "part3-devnode_7:0_Wh5pYvM" || numberOf(u, NodeUUID(table.DevNum{Major: 7, Minor: 0})) != 3 {
+	if err != nil || u.Kernel() != "part3-devnode_7:0_Wh5pYvM" || NumberOf(u, NodeUUID(table.DevNum{Major: 7, Minor: 0})) != 3 {
 		t.Errorf("got %s %v", u, err)
 	}
 	if _, err := UUID(1, table.UUID{}); err == nil {

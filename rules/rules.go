@@ -24,6 +24,9 @@ var mapRules string
 //go:embed 57-pathkeeper-owner.rules
 var ownerRules string
 
+//go:embed 66-pathkeeper-parts.rules
+var partRules string
+
 // File is one file for udev's rules.d.
 type File struct {
 	Name    string
@@ -38,7 +41,8 @@ type File struct {
 // device, 10-dm.rules (Debian: 55-dm.rules), and precede those that scan it,
 // 13-dm-disk.rules (Debian: 60-persistent-storage-dm.rules): no number does both,
 // so the file is there twice and works once. The rules for paths must precede
-// 60-persistent-storage.rules. The owner must follow 50-udev-default.rules.
+// 60-persistent-storage.rules. The owner must follow 50-udev-default.rules. The
+// partition maps are made of what 60-persistent-storage-dm.rules found.
 func Files(program string) []File {
 	if program == "" {
 		program = DefaultProgram
@@ -49,5 +53,6 @@ func Files(program string) []File {
 		{Name: "56-pathkeeper-dm.rules", Content: at(mapRules)},
 		{Name: "56-pathkeeper.rules", Content: at(pathRules)},
 		{Name: "57-pathkeeper-owner.rules", Content: at(ownerRules)},
+		{Name: "66-pathkeeper-parts.rules", Content: at(partRules)},
 	}
 }

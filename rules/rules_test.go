@@ -9,13 +9,14 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"pathkeeper/partition"
 	"pathkeeper/policy"
 )
 
 // Keys of udev(7) that the shipped rules use, with the operators each may have.
 var (
 	matchKeys  = []string{"ACTION", "SUBSYSTEM", "KERNEL", "ATTR", "ENV"}
-	assignKeys = []string{"ENV", "SYMLINK", "OPTIONS", "OWNER", "GROUP", "MODE", "GOTO", "LABEL", "IMPORT"}
+	assignKeys = []string{"ENV", "SYMLINK", "OPTIONS", "OWNER", "GROUP", "MODE", "GOTO", "LABEL", "IMPORT", "RUN"}
 	importArgs = []string{"cmdline", "db", "parent", "program"}
 	token      = regexp.MustCompile(`^([A-Z]+)(?:\{([^}]+)\})?(==|!=|\+=|:=|=)"([^"]*)"$`)
 )
@@ -58,6 +59,10 @@ func TestRulesAreWellFormed(t *testing.T) {
 							t.Errorf("rule %d: IMPORT{%s}", n+1, arg)
 						}
 						if arg == "program" && value != DefaultProgram+" udev hook" {
+							t.Errorf("rule %d: program %s", n+1, value)
+						}
+					case "RUN":
+						if value != DefaultProgram+" kpartx -un -p "+partition.UdevDelimiter+" /dev/$name" {
 							t.Errorf("rule %d: program %s", n+1, value)
 						}
 					case "ENV", "ATTR":
@@ -119,6 +124,8 @@ func TestOrderAmongOthers(t *testing.T) {
 		{"56-pathkeeper.rules", "60-persistent-storage.rules"},
 		{"50-udev-default.rules", "57-pathkeeper-owner.rules"},
 		{"56-pathkeeper-dm.rules", "57-pathkeeper-owner.rules"},
+		{"60-persistent-storage-dm.rules", "66-pathkeeper-parts.rules", "95-dm-notify.rules"},
+		{"13-dm-disk.rules", "66-pathkeeper-parts.rules"},
 	} {
 		for i := 1; i < len(chain); i++ {
 			if strings.Index(order, chain[i-1]) >= strings.Index(order, chain[i]) {
@@ -130,7 +137,7 @@ func TestOrderAmongOthers(t *testing.T) {
 
 func TestFilesForAnotherProgram(t *testing.T) {
 	for _, f := range Files("/opt/pk/bin/pathkeeper") {
-		if strings.Contains(f.Content, DefaultProgram+" ") || !strings.Contains(f.Content, `"/opt/pk/bin/pathkeeper udev hook"`) {
+		if strings.Contains(f.Content, DefaultProgram+" ") || !strings.Contains(f.Content, `"/opt/pk/bin/pathkeeper udev hook"`) && !strings.Contains(f.Content, `"/opt/pk/bin/pathkeeper kpartx `) {
 			t.Errorf("%s: %s", f.Name, f.Content)
 		}
 	}

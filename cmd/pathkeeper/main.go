@@ -52,11 +52,18 @@ func dispatch(args []string, std streams) int {
 			args = []string{"-k"} // its one argument, a time-out, is uxsock_timeout's
 		}
 		return multipathdMain(args, os.Stdin, std)
-	case "mpathpersist", "kpartx":
+	case "kpartx":
+		return kpartxMain(args, std)
+	case readerName:
+		return readerMain(args, std)
+	case "mpathpersist":
 		fmt.Fprintf(std.err, "%s: not one of Pathkeeper's commands yet; `pathkeeper --help` shows what there is\n", name)
 		return exitError
 	case "scsi_id":
 		return scsiIDMain(args, std)
+	}
+	if len(args) > 0 && args[0] == "kpartx" { // as the udev rule calls it
+		return kpartxMain(args[1:], std)
 	}
 	if len(args) == 2 && args[0] == "udev" && args[1] == "hook" {
 		return hookMain(systemHost(), os.Environ(), std)

@@ -9,7 +9,7 @@ import (
 
 func TestMain(m *testing.M) {
 	run := func() { os.Exit(dispatch(os.Args, streams{os.Stdout, os.Stderr})) }
-	testscript.Main(m, map[string]func(){"pathkeeper": run, "multipath": run, "multipathd": run, "scsi_id": run})
+	testscript.Main(m, map[string]func(){"pathkeeper": run, "multipath": run, "multipathd": run, "scsi_id": run, "kpartx": run, readerName: run})
 }
 
 // What the program says to whoever calls it wrongly, or where nothing is there to
