@@ -42,7 +42,7 @@ var allowed = map[string]struct {
 	"configs":        {[]string{"policy", "policy/ere", "scsi"}, "files become policy's settings"},
 	"lint":           {[]string{"policy", "policy/ere", "configs", "scsi"}, "looks at what configs read, by policy's own expressions and table"},
 	"pathcheck":      {[]string{"scsi", "policy/ere"}, "checkers speak SCSI; weightedpath values names by expressions"},
-	"mpath":          {[]string{"policy", "pathcheck", "scsi", "dmmap/table"}, "the core: decisions, verdicts, identities and tables"},
+	"mpath":          {[]string{"policy", "pathcheck", "scsi", "dmmap/table", "partition"}, "the core: decisions, verdicts, identities and tables"},
 	"statefile":      {[]string{"scsi", "dmmap/table"}, "files name LUNs and maps"},
 	"rules":          {[]string{"policy", "scsi"}, "properties are decisions told to udev"},
 	"names":          {[]string{"mpath", "policy", "scsi"}, "lists of names are made from snapshots and what decisions go by"},

@@ -421,7 +421,7 @@ func (c *changing) takeBack(errno mpath.Errno, why string) Step {
 // exchange resumes with the loaded table; then goes on where that went well. With
 // flush the kernel waits for the I/O in flight, as a change of size needs.
 func (c *changing) exchange(flush, noKpartx bool, then func() Step) Step {
-	udev := dmmap.MapUdev(true, noKpartx, false)
+	udev := dmmap.MapUdev(!flush, noKpartx, false) // who uses the map looks at it again when its size has changed
 	return dm(dmmap.Resume{Map: c.ref(), Udev: udev, Flush: flush}, func(r Answer, bad string) Step {
 		if bad == "" {
 			return then()
@@ -468,7 +468,7 @@ func (e *Engine) resumeMap(a mpath.ResumeMap) Step {
 		if bad != "" {
 			return c.fail(errnoOf(r.Errno), bad)
 		}
-		return dm(dmmap.Resume{Map: c.ref(), Udev: dmmap.MapUdev(true, false, false)}, c.end)
+		return dm(dmmap.Resume{Map: c.ref(), Udev: dmmap.MapUdev(true, a.NoKpartx, false)}, c.end)
 	})
 }
 
@@ -477,27 +477,6 @@ func (c *changing) end(r Answer, bad string) Step {
 		return c.fail(errnoOf(r.Errno), bad)
 	}
 	return c.succeed()
-}
-
-func (e *Engine) renameMap(a mpath.RenameMap) Step {
-	c, err := startChange(a.Seq, a.WWID, a.Name)
-	if err != nil {
-		return done(mpath.ActionDone{Seq: a.Seq, Errno: mpath.ErrnoInvalid, Detail: err.Error()})
-	}
-	to, err := table.KernelName(a.To)
-	if err != nil {
-		return done(mpath.ActionDone{Seq: a.Seq, Errno: mpath.ErrnoInvalid, Detail: err.Error()})
-	}
-	// The kernel renames by name alone. The name may be another map's by now.
-	return query(dmmap.QueryInfo{Map: dmmap.ByName(c.name)}, dmmap.DecodeInfo, func(i dmmap.Info, r Answer, bad string) Step {
-		if bad == "" && i.UUID != c.uuid {
-			r.Errno, bad = eSTALE, "renaming "+a.Name+": it is another map now, "+i.UUID.Kernel()
-		}
-		if bad != "" {
-			return c.fail(errnoOf(r.Errno), bad)
-		}
-		return dm(dmmap.Rename{Map: dmmap.ByName(c.name), To: to, Udev: dmmap.MapUdev(false, false, false)}, c.end)
-	})
 }
 
 func (e *Engine) message(a mpath.Message) Step {

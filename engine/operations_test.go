@@ -530,6 +530,9 @@ func operations() []operation {
 		{"remove with an open partition", mpath.RemoveMap{Seq: 3, WWID: "w1", Name: "one", Partitions: []string{"part1-mpath-w1"}}, Engine{}, with(func(h *host) { h.open = 1 })},
 		{"remove at the last close", mpath.RemoveMap{Seq: 3, WWID: "w1", Name: "one", Partitions: []string{"part1-mpath-w1"}, Deferred: true}, Engine{}, with(func(h *host) { h.open, h.deferred = 1, true })},
 		{"rename", mpath.RenameMap{Seq: 3, WWID: "w1", Name: "one", To: "two"}, Engine{}, well},
+		{"rename with partitions", mpath.RenameMap{Seq: 3, WWID: "w1", Name: "one", To: "two", NoKpartx: true, Parts: []mpath.PartName{
+			{UUID: "mpath-w1", Name: "one-part1", To: "two-part1"}, {UUID: "part2-mpath-w1", Name: "one-part2", To: "two-part2"}, {UUID: "mpath-w1", Name: "", To: "three"},
+		}}, Engine{}, well},
 		{"rename another map", mpath.RenameMap{Seq: 3, WWID: "w2", Name: "one", To: "two"}, Engine{}, well},
 		{"rename to a bad name", mpath.RenameMap{Seq: 3, WWID: "w1", Name: "one", To: ""}, Engine{}, well},
 		{"message", mpath.Message{Seq: 3, WWID: "w1", Name: "one", Text: "fail_path 8:0"}, Engine{}, well},

@@ -24,13 +24,17 @@ func (e *Engine) removeMap(a mpath.RemoveMap) Step {
 		}
 		parts = append(parts, u)
 	}
-	return c.unused(parts, a.Deferred, func() Step { return c.removeAll(parts, a.Deferred) })
+	return c.unused(parts, 0, a.Deferred, func() Step { return c.removeAll(parts, a.Deferred) })
 }
 
-// unused sees that no partition map is open.
-func (c *changing) unused(parts []table.UUID, deferred bool, then func() Step) Step {
-	if len(parts) == 0 || deferred {
+// unused sees that no partition map is open, and nobody but the partition maps has the
+// map open: there are so many of them.
+func (c *changing) unused(parts []table.UUID, there int32, deferred bool, then func() Step) Step {
+	if deferred {
 		return then()
+	}
+	if len(parts) == 0 {
+		return c.onlyParts(there, then)
 	}
 	return query(dmmap.QueryInfo{Map: dmmap.ByUUID(parts[0])}, dmmap.DecodeInfo, func(i dmmap.Info, r Answer, bad string) Step {
 		if bad == "" && i.OpenCount > 0 {
@@ -39,7 +43,27 @@ func (c *changing) unused(parts []table.UUID, deferred bool, then func() Step) S
 		if bad != "" && errnoOf(r.Errno) != mpath.ErrnoGone {
 			return c.fail(errnoOf(r.Errno), bad)
 		}
-		return c.unused(parts[1:], deferred, then)
+		if bad == "" {
+			there++
+		}
+		return c.unused(parts[1:], there, deferred, then)
+	})
+}
+
+// onlyParts sees that a map with partitions is open no more often than they are: else
+// they would be gone, and the map would stay.
+func (c *changing) onlyParts(there int32, then func() Step) Step {
+	if there == 0 {
+		return then() // the kernel says it
+	}
+	return query(dmmap.QueryInfo{Map: c.ref()}, dmmap.DecodeInfo, func(i dmmap.Info, r Answer, bad string) Step {
+		switch {
+		case bad != "":
+			return c.fail(errnoOf(r.Errno), bad)
+		case i.OpenCount > there:
+			return c.fail(mpath.ErrnoBusy, fmt.Sprintf("it is open %d times besides its partitions", i.OpenCount-there))
+		}
+		return then()
 	})
 }
 

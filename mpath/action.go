@@ -93,10 +93,11 @@ type LoadMap struct {
 
 // ResumeMap resumes a map that we left suspended -> ActionDone.
 type ResumeMap struct {
-	Seq    uint64
-	WWID   string
-	Name   string
-	Reason string
+	Seq      uint64
+	WWID     string
+	Name     string
+	NoKpartx bool
+	Reason   string
 }
 
 // RemoveMap removes a map that nobody has open, and its partition maps first ->
@@ -149,13 +150,24 @@ type SuspendMap struct {
 	Reason string
 }
 
-// RenameMap gives a map another name -> ActionDone.
+// RenameMap gives a map another name, and its partition maps theirs -> ActionDone.
+// A partition whose name cannot be changed does not undo that of the map: the detail
+// of the answer says so.
 type RenameMap struct {
-	Seq    uint64
-	WWID   string
-	Name   string
-	To     string
-	Reason string
+	Seq      uint64
+	WWID     string
+	Name     string
+	To       string
+	NoKpartx bool
+	Parts    []PartName
+	Reason   string
+}
+
+// PartName is a partition map that is renamed.
+type PartName struct {
+	UUID string
+	Name string
+	To   string
 }
 
 // Message sends one message to a map -> ActionDone.

@@ -2,7 +2,6 @@ package mpath
 
 import (
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 )
@@ -341,22 +340,6 @@ func (mc *Machine) runResume(c *command, m *mmap) {
 	case !m.have.Live:
 		mc.finish(c, ReplyRefused, "it has no table yet")
 	default:
-		mc.askFor(c, m, "resume", ResumeMap{Seq: mc.nextSeq(), WWID: m.wwid, Name: m.have.Name, Reason: "an operator asked for it"})
+		mc.askFor(c, m, "resume", ResumeMap{Seq: mc.nextSeq(), WWID: m.wwid, Name: m.have.Name, NoKpartx: m.settings.SkipKpartx.V, Reason: "an operator asked for it"})
 	}
 }
-
-// partitions gives the UUIDs of a map's partition maps, as kpartx makes them.
-func (mc *Machine) partitions(m *mmap) []string {
-	var out []string
-	for _, r := range mc.other {
-		n, ok := strings.CutSuffix(r.UUID, "-mpath-"+m.wwid)
-		if n, part := strings.CutPrefix(n, "part"); ok && part && n != "" && strings.Trim(n, "0123456789") == "" {
-			out = append(out, r.UUID)
-		}
-	}
-	slices.Sort(out)
-	return out
-}
-
-// openedBy says how often a map is open apart from its partition maps.
-func (mc *Machine) openedBy(m *mmap) int { return max(0, m.have.Open-len(mc.partitions(m))) }

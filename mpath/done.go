@@ -77,6 +77,9 @@ func (mc *Machine) mapActionDone(m *mmap, e ActionDone) {
 		m.lastAction = "switchpg"
 	} else if what == "rename" || what == "resize" {
 		m.lastAction = what
+		if e.Detail != "" {
+			mc.note(LevelWarning, m.label(), e.Detail)
+		}
 	}
 	if wasLoad {
 		mc.partLoaded(m, e)

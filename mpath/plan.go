@@ -65,7 +65,7 @@ func (mc *Machine) settleMap(m *mmap) {
 	}
 	if m.have.Suspended {
 		if m.ourSuspend && mc.now >= m.pauseUntil {
-			mc.ask(m, "resume", ResumeMap{Seq: mc.nextSeq(), WWID: m.wwid, Name: m.have.Name, Reason: "a load of ours left it suspended"})
+			mc.ask(m, "resume", ResumeMap{Seq: mc.nextSeq(), WWID: m.wwid, Name: m.have.Name, NoKpartx: m.settings.SkipKpartx.V, Reason: "a load of ours left it suspended"})
 		}
 		return
 	}
@@ -238,6 +238,8 @@ func (mc *Machine) planRename(m *mmap) bool {
 	if m.part.exact && m.name != m.part.plan.To {
 		return mc.refusePart(m, "it would be called "+m.name+", which the plan does not say")
 	}
-	mc.ask(m, "rename", RenameMap{Seq: mc.nextSeq(), WWID: m.wwid, Name: m.have.Name, To: m.name, Reason: m.nameWhy})
+	mc.ask(m, "rename", RenameMap{
+		Seq: mc.nextSeq(), WWID: m.wwid, Name: m.have.Name, To: m.name, NoKpartx: m.settings.SkipKpartx.V, Parts: mc.renamedPartitions(m), Reason: m.nameWhy,
+	})
 	return true
 }

@@ -290,7 +290,7 @@ func PlanRemoval(p Parent, have []Have) []Step {
 	if refused != nil {
 		steps = refused
 	}
-	slices.SortFunc(steps, func(a, b Step) int { return a.Number - b.Number })
+	slices.SortFunc(steps, func(a, b Step) int { return a.Name.Compare(b.Name) })
 	return steps
 }
 
