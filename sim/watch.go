@@ -21,6 +21,9 @@ func (w *World) MapOf(l *LUN) *Map { return w.index.mapUUIDs["mpath-"+l.WWID()] 
 // Announce has the kernel tell of the map once more, as `dmsetup` and many tools do.
 func (m *Map) Announce() { m.w.uevent(m.event("change", "", 0)) }
 
+// Kernel is the map's kernel name.
+func (m *Map) Kernel() string { return m.kernelName() }
+
 // Opened is how many hold it open.
 func (m *Map) Opened() int { return m.open }
 

@@ -65,6 +65,7 @@ func kinds() []kind {
 		{"the core panics", 1, func(s *Storm, g Gust) { s.tell("the core panics"); s.d.Trip(1 + int(g.X%5)) }},
 		{"a path in use leads to another LUN", 2, (*Storm).remapInUse},
 		{"a plan is applied", 3, (*Storm).apply},
+		{"partition maps come, are used and go", 4, (*Storm).partitions},
 	}
 }
 
