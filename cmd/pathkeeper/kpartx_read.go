@@ -24,7 +24,7 @@ import (
 // over: it ends when the map lets go of it. udevd's worker goes on meanwhile.
 const (
 	readerName   = "kpartx-read" // the name that the reading process is called by
-	readPatience = 30 * time.Second
+	readPatience = 20 * time.Second
 	maxFound     = 1 << 20 // bytes that it may print
 )
 
