@@ -210,6 +210,10 @@ func (e *Engine) Start(a mpath.Action) Step {
 		return e.trigger(a)
 	case mpath.SetOwner:
 		return e.setOwner(a)
+	case mpath.SetKnobs:
+		return e.setKnobs(a)
+	case mpath.LimitPaths:
+		return e.limitPaths(a)
 	}
 	return Step{}
 }

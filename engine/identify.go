@@ -178,7 +178,7 @@ func (id *identification) end(ident scsi.Identity, fresh bool) Step {
 	f.RDAC = id.rdac
 	ev := mpath.PathSeen{
 		Seq: id.seq, ID: id.pathID(),
-		Name: d.Name, Identity: ident, Fresh: fresh, Facts: f, Node: d.TargetNode,
+		Name: d.Name, Identity: ident, Fresh: fresh, Facts: f, Node: d.TargetNode, Nexus: d.Nexus,
 		Port:         mpath.PortNames{HostNode: id.port.HostNode, HostPort: id.port.HostPort, TargetPort: id.port.TargetPort, Adapter: id.port.Adapter},
 		MaxSectorsKB: id.port.MaxSectorsKB, PageData: id.volume,
 	}

@@ -84,6 +84,10 @@ func withError(a Answer, err error) Answer {
 	switch {
 	case errors.Is(err, sysfs.ErrGone):
 		a.Errno = eNODEV
+	case errors.Is(err, sysfs.ErrRefused):
+		a.Errno = eINVAL
+	case errors.Is(err, sysfs.ErrBusy):
+		a.Errno = eBUSY
 	case errors.Is(err, sysfs.ErrAbsent), errors.Is(err, fs.ErrNotExist):
 		a.Errno = eNOENT
 	case errors.Is(err, fs.ErrPermission):

@@ -250,6 +250,36 @@ type SetOwner struct {
 	Reason string
 }
 
+// Knob is one attribute that the kernel keeps for an object in sysfs, and what it
+// shall be.
+type Knob struct {
+	Name  string // "fast_io_fail_tmo"
+	Value string // as the kernel takes it: "5", "off"
+	Raise bool   // a greater value of the kernel's stays
+}
+
+// SetKnobs has attributes of one object in sysfs read, and those written that
+// differ, in an order that the kernel takes -> KnobsSet. The object is a remote
+// port, a session, a host or a disk, and may be that of many paths.
+type SetKnobs struct {
+	Seq    uint64
+	Dir    string // below /sys: "class/fc_remote_ports/rport-1:0-2"
+	Knobs  []Knob
+	Reason string
+}
+
+// LimitPaths gives paths that are in no table yet their max_sectors_kb, before they
+// come into one -> ActionDone. Into a live map none comes with less than the map
+// itself has: requests that are on their way would be too large for it.
+type LimitPaths struct {
+	Seq    uint64
+	WWID   string
+	Dev    table.DevNum // of the live map; zero: it is made now
+	KB     int
+	Paths  []PathRef
+	Reason string
+}
+
 // Level says how much a Note matters.
 type Level uint8
 
@@ -299,5 +329,7 @@ func (SaveDeadlines) action() {}
 func (SavePRKey) action()     {}
 func (Trigger) action()       {}
 func (SetOwner) action()      {}
+func (SetKnobs) action()      {}
+func (LimitPaths) action()    {}
 func (Note) action()          {}
 func (Bug) action()           {}

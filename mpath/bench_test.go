@@ -3,6 +3,7 @@ package mpath
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"pathkeeper/dmmap/table"
@@ -33,8 +34,9 @@ type bench struct {
 	changed []FoundPath      // what the next load finds out
 	held    map[string]bool  // answers that do not come: by the first word, or by first two
 	kept    []answer
-	echo    map[string]Span // answers that come twice
-	dead    bool            // the core did not come to rest
+	echo    map[string]Span   // answers that come twice
+	dead    bool              // the core did not come to rest
+	knobs   map[string]string // what sysfs has, by path; "off", 60 and nothing else where it is not here
 	state   StateLoaded
 	minor   uint32
 	seq     uint64
@@ -68,6 +70,7 @@ type benchDisk struct {
 	hctl          string
 	inUse, oldID  string
 	protocol, bad string
+	nexus         string
 	gone, says    bool
 	moving        bool
 }
@@ -80,7 +83,7 @@ type benchMap struct {
 const latency = 10 * Millisecond
 
 func newBench() *bench {
-	return &bench{mc: New(), now: Instant(100 * Second), refuse: map[string]Errno{}, always: map[string]bool{}, configs: map[string]policy.Config{}, held: map[string]bool{}, echo: map[string]Span{}}
+	return &bench{mc: New(), now: Instant(100 * Second), refuse: map[string]Errno{}, always: map[string]bool{}, configs: map[string]policy.Config{}, held: map[string]bool{}, echo: map[string]Span{}, knobs: map[string]string{}}
 }
 
 func (b *bench) say(format string, args ...any) {
@@ -246,6 +249,8 @@ func (b *bench) answerTo(a Action, first string) Event {
 			s.Sizes = append(s.Sizes, z)
 		}
 		return s
+	case SetKnobs:
+		return b.setKnobs(a, errno)
 	case Note, Reply, Applied:
 		return nil
 	}
@@ -346,8 +351,37 @@ func (b *bench) effect(a Action) (seq uint64, wwid string, do func(*benchMap) Er
 		return a.Seq, "", nothing
 	case SetOwner:
 		return a.Seq, "", nothing
+	case LimitPaths:
+		return a.Seq, "", nothing
 	}
 	return 0, "", nothing
+}
+
+// setKnobs writes what differs, without a kernel's care for the order.
+func (b *bench) setKnobs(a SetKnobs, errno Errno) Event {
+	e := KnobsSet{Seq: a.Seq, Dir: a.Dir, Busy: errno == ErrnoBusy, Gone: errno == ErrnoGone}
+	if errno != 0 && !e.Gone {
+		e.Detail = "write " + a.Dir + ": " + errno.String()
+	}
+	for _, k := range a.Knobs {
+		at := a.Dir + "/" + k.Name
+		s := KnobState{Name: k.Name, Was: b.knobs[at]}
+		if s.Was == "" {
+			s.Was = map[string]string{"dev_loss_tmo": "60", "max_retries": "5", "recovery_tmo": "120"}[k.Name]
+		}
+		if s.Was == "" {
+			s.Was = "off"
+		}
+		was, _ := strconv.Atoi(s.Was)
+		want, _ := strconv.Atoi(k.Value)
+		s.Is = s.Was
+		if errno == 0 && (!k.Raise || want > was) {
+			s.Is = k.Value
+		}
+		b.knobs[at] = s.Is
+		e.Knobs = append(e.Knobs, s)
+	}
+	return e
 }
 
 func (b *bench) identify(a Identify) Event {
@@ -361,7 +395,7 @@ func (b *bench) identify(a Identify) Event {
 	e := PathSeen{
 		Seq: a.Seq, ID: PathID{Dev: d.dev, Diskseq: d.diskseq}, Name: d.name, SG: "sg-" + d.name, HCTL: d.hctl, HostNo: 7, Identity: d.identity(d.lun), Fresh: !d.unsure,
 		Facts:    policy.Facts{Devnode: d.name, DevType: "disk", Protocol: d.protocol, HasUdev: true, Properties: []string{"ID_SERIAL", "ID_WWN"}, Size: d.size, ReadOnly: d.ro, InUse: d.inUse},
-		DevState: d.devState, TimeoutS: 30, Node: d.node,
+		DevState: d.devState, TimeoutS: 30, Node: d.node, Nexus: d.nexus,
 	}
 	for _, m := range b.maps {
 		if slices.Contains(m.t.Table.Devs(), d.dev) {
@@ -574,6 +608,18 @@ func actionWords(a Action) string {
 		return "trigger " + a.Verb + " " + a.Name
 	case SetOwner:
 		return fmt.Sprintf("owner %s %s", a.Dev, a.Owner)
+	case SetKnobs:
+		s := "knobs " + a.Dir
+		for _, k := range a.Knobs {
+			s += " " + k.Name + map[bool]string{true: ">=", false: "="}[k.Raise] + k.Value
+		}
+		return s
+	case LimitPaths:
+		s := fmt.Sprintf("limit %s %s to %d", a.WWID, a.Dev, a.KB)
+		for _, r := range a.Paths {
+			s += " " + r.Name
+		}
+		return s
 	case Note:
 		return fmt.Sprintf("%d %s: %s", a.Level, a.Object, a.Text)
 	case Bug:

@@ -107,6 +107,7 @@ func (mc *Machine) judge(p *path, e CheckDone) {
 		if p.stranger != "" {
 			mc.note(LevelNotice, p.seen.Name, "answers as "+p.wwid+" again")
 			p.stranger = ""
+			mc.retune(p, false)
 		}
 	}
 	st, msg := v.State, v.Message
@@ -168,6 +169,7 @@ func (mc *Machine) setState(p *path, st pathcheck.State, msg string) (changed bo
 		// What the other paths said while this one was away may be old: a group
 		// made of old and new priorities would be activated as a whole.
 		mc.prioritiesChanged(p)
+		mc.retune(p, true) // a port or session that was lost has come back with times of its own
 	}
 	return true
 }

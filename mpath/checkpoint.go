@@ -181,6 +181,11 @@ func (mc *Machine) Checkpoint() *Checkpoint {
 		m.commands[i] = &one
 	}
 	m.notices.list = slices.Clone(m.notices.list)
+	m.untuned, m.odds, m.tuned = slices.Clone(m.untuned), slices.Clone(m.odds), make([]*tuned, len(mc.tuned))
+	for i, t := range mc.tuned {
+		one := *t
+		m.tuned[i] = &one
+	}
 	k := &m.known
 	k.writing, k.pending, k.failed = slices.Clone(k.writing), slices.Clone(k.pending), slices.Clone(k.failed)
 	paths, maps := make([]path, len(mc.paths)), make([]mmap, len(mc.maps))

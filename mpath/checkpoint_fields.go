@@ -46,6 +46,9 @@ func (mc *Machine) fields() []field {
 		{"forced", &mc.forced},
 		{"arrivals", &mc.arrivals},
 		{"notices", &carriedOne{&mc.notices}},
+		{"tuned", &carriedList[tuned, *tuned]{&mc.tuned}},
+		{"untuned", &mc.untuned},
+		{"odds", &mc.odds},
 		{"scanAt", &mc.scanAt},
 		{"scanAsk", &mc.scanAsk},
 		{"listAsk", &mc.listAsk},
@@ -100,6 +103,7 @@ func (p *path) fields() []field {
 		{"dropped", &p.dropped},
 		{"marginal", &p.marginal},
 		{"registered", &p.registered},
+		{"limited", &p.limited},
 	}
 }
 
@@ -206,6 +210,20 @@ func (l *noticeList) fields() []field {
 
 func (n *notice) fields() []field {
 	return []field{{"kind", &n.kind}, {"about", &n.about}, {"at", &n.at}, {"again", &n.again}}
+}
+
+func (t *tuned) fields() []field {
+	return []field{
+		{"dir", &t.dir},
+		{"want", &t.want},
+		{"why", &t.why},
+		{"ask", &t.ask},
+		{"again", &t.again},
+		{"have", &t.have},
+		{"trouble", &t.trouble},
+		{"clash", &t.clash},
+		{"wrote", &t.wrote},
+	}
 }
 
 func (c *command) fields() []field {

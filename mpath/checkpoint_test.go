@@ -38,6 +38,7 @@ var remade = map[string]string{
 	"index.targets":    "made from the paths",
 	"index.holders":    "made from the maps",
 	"index.asked":      "made from the maps",
+	"index.knobs":      "made from the paths",
 	"Machine.breaches": "empty between two steps",
 	"Machine.hands":    "set anew in each part of a step",
 	"Machine.trip":     "for tests alone",
@@ -64,7 +65,7 @@ func TestCheckpointCarriesEveryField(t *testing.T) {
 			}
 		}
 	}
-	for _, c := range []carried{&links{}, &Machine{}, &path{}, &mmap{}, &look{}, &oddDevice{}, &saveState{}, &knownState{}, &deadlineState{}, &queueState{}, &part{}, &former{}, &applyState{}, &command{}, &batch{}, &resizing{}, &noticeList{}, &notice{}} {
+	for _, c := range []carried{&links{}, &Machine{}, &path{}, &mmap{}, &look{}, &oddDevice{}, &saveState{}, &knownState{}, &deadlineState{}, &queueState{}, &part{}, &former{}, &applyState{}, &command{}, &batch{}, &resizing{}, &noticeList{}, &notice{}, &tuned{}} {
 		typ := reflect.TypeOf(c).Elem()
 		var want, got []string
 		for i := range typ.NumField() {
@@ -106,6 +107,10 @@ func fillCarried(t *rapid.T, c carried) {
 			*at.to = fillSlice[notice](t)
 		case *carriedSlice[batch, *batch]:
 			*at.to = fillSlice[batch](t)
+		case *carriedList[tuned, *tuned]:
+			for _, c := range fillSlice[tuned](t) {
+				*at.to = append(*at.to, &c)
+			}
 		case *carriedList[command, *command]:
 			for _, c := range fillSlice[command](t) {
 				*at.to = append(*at.to, &c)

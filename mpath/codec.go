@@ -33,6 +33,7 @@ func eventKinds() []Event {
 		Command{},
 		Apply{},
 		SizesRead{},
+		KnobsSet{},
 	}
 }
 
@@ -62,6 +63,8 @@ func actionKinds() []Action {
 		SavePRKey{},
 		Trigger{},
 		SetOwner{},
+		SetKnobs{},
+		LimitPaths{},
 		Note{},
 		Bug{},
 	}

@@ -44,6 +44,14 @@ func (mc *Machine) mapActionDone(m *mmap, e ActionDone) {
 	mc.answered(&m.ask)
 	m.askWhat, m.loading = "", false
 	mc.touch(m)
+	if what == "limit" {
+		mc.limited(m, e)
+		if m.reread && m.known {
+			m.reread = false
+			mc.readMap(m)
+		}
+		return
+	}
 	reread := m.reread
 	m.reread = false
 	if wasLoad && e.Errno != ErrnoNone && wasKnown {

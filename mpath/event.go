@@ -115,6 +115,7 @@ type PathSeen struct {
 	DevState string // sysfs state: "running", "offline", ...
 	TimeoutS int    // the device's own command time-out, seconds; 0 unknown
 	Node     string // target node name, for group_by_node_name
+	Nexus    string // "rport-1:0-2", "session3", "end_device-0:1"; "" the transport has no name for it
 	HostNo   uint32 // number of its SCSI host
 	Port     PortNames
 	// MaxSectorsKB is the largest request that the block layer sends it, KiB; 0 unknown.
@@ -243,6 +244,23 @@ type FoundPath struct {
 	Found string // the WWID that answers there now, "" none did
 }
 
+// KnobsSet answers SetKnobs: what the kernel had, and what it has now.
+type KnobsSet struct {
+	Seq   uint64
+	Dir   string
+	Knobs []KnobState
+	// Detail: what was refused, what was tried and what the kernel said. "" all is
+	// as wanted.
+	Detail string
+	// Busy: it takes nothing for the time being (a remote port that is blocked).
+	Busy bool
+	Gone bool // the object has left
+}
+
+// KnobState is one attribute before and after. Both are empty where the kernel has
+// no such attribute.
+type KnobState struct{ Name, Was, Is string }
+
 // Stopping announces the end of the daemon. Final: nobody takes over, so
 // queueing is switched off unless queue_without_daemon says otherwise.
 type Stopping struct{ Final bool }
@@ -266,3 +284,4 @@ func (Stopping) event()       {}
 func (SizesRead) event()      {}
 func (Command) event()        {}
 func (Apply) event()          {}
+func (KnobsSet) event()       {}

@@ -114,6 +114,9 @@ func (f *foreseen) freeze() {
 		mc.stirMap(m)
 	}
 	mc.names.ask, mc.known.ask, mc.dl.ask = 0, 0, 0
+	for _, t := range mc.tuned {
+		t.ask = 0
+	}
 	mc.looks = newLookList()
 	for _, p := range mc.paths {
 		if p.checkSeq != 0 && !p.stuck {
@@ -224,6 +227,14 @@ func (f *foreseen) written(a Action) Event {
 		return ActionDone{Seq: a.Seq}
 	case Trigger:
 		return ActionDone{Seq: a.Seq}
+	case LimitPaths:
+		return ActionDone{Seq: a.Seq}
+	case SetKnobs:
+		e := KnobsSet{Seq: a.Seq, Dir: a.Dir}
+		for _, k := range a.Knobs {
+			e.Knobs = append(e.Knobs, KnobState{Name: k.Name, Was: k.Value, Is: k.Value})
+		}
+		return e
 	}
 	return nil
 }

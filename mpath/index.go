@@ -13,6 +13,7 @@ type index struct {
 	ids     map[string][]*path       // by every id of the LUN
 	names   map[string][]*path       // by kernel name
 	targets map[string][]*path       // by host, channel and target: "2:0:0"
+	knobs   map[string][]*path       // by the directories of knobDirs; changed in place
 	dev     map[table.DevNum]*mmap   // known maps by their device number
 	holders map[table.DevNum][]*mmap // maps whose kernel table has a device, by WWID
 	asked   map[uint64]*mmap         // by the Seq of an open action or read
@@ -20,7 +21,7 @@ type index struct {
 
 func newIndex() index {
 	return index{
-		ids: map[string][]*path{}, names: map[string][]*path{}, targets: map[string][]*path{},
+		ids: map[string][]*path{}, names: map[string][]*path{}, targets: map[string][]*path{}, knobs: map[string][]*path{},
 		dev: map[table.DevNum]*mmap{}, holders: map[table.DevNum][]*mmap{}, asked: map[uint64]*mmap{},
 	}
 }
@@ -35,6 +36,11 @@ func (x *index) see(p *path, e PathSeen) {
 	x.names[e.Name] = withPath(x.names[e.Name], p)
 	if t := targetOf(e.HCTL); t != "" {
 		x.targets[t] = withPath(x.targets[t], p)
+	}
+	for _, dir := range knobDirs(e) {
+		if i, ok := slices.BinarySearchFunc(x.knobs[dir], p.id, comparePath); !ok {
+			x.knobs[dir] = slices.Insert(x.knobs[dir], i, p)
+		}
 	}
 }
 
@@ -51,6 +57,15 @@ func (x *index) forget(p *path) {
 	if t := targetOf(p.seen.HCTL); t != "" {
 		if x.targets[t] = withoutPath(x.targets[t], p); len(x.targets[t]) == 0 {
 			delete(x.targets, t)
+		}
+	}
+	for _, dir := range knobDirs(p.seen) {
+		list := x.knobs[dir]
+		if i, ok := slices.BinarySearchFunc(list, p.id, comparePath); ok && list[i] == p {
+			x.knobs[dir] = slices.Delete(list, i, i+1)
+		}
+		if len(x.knobs[dir]) == 0 {
+			delete(x.knobs, dir)
 		}
 	}
 }

@@ -3,6 +3,7 @@ package mpath
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"pathkeeper/dmmap/table"
@@ -75,6 +76,10 @@ func (mc *Machine) CheckActions(acts []Action) []Broken {
 			}
 		case Message:
 			mc.checkMessage(bad, a)
+		case SetKnobs:
+			checkKnobs(bad, a)
+		case LimitPaths:
+			mc.checkLimit(bad, a)
 		case RemoveMap:
 			m := mc.mapOf(a.WWID)
 			if m == nil {
@@ -126,6 +131,34 @@ func (mc *Machine) checkMessage(bad report, a Message) {
 		counted := m.settings.NoPathRetry.V.Mode == policy.RetryCount || m.settings.NoPathRetry.V.Mode == policy.RetryQueue
 		if m.settingOK && counted && !m.queue.expired && !m.queueOff && !m.flushing && !mc.stopping {
 			bad(lawQueueOff, "%s: %s", a.Name, a.Reason)
+		}
+	}
+}
+
+// checkKnobs holds what is wanted of a remote port against the one order of its times
+// that loses no disk: I/O fails before the port is given up.
+func checkKnobs(bad report, a SetKnobs) {
+	fail, loss, raise := -1, -1, false
+	for _, k := range a.Knobs {
+		n, err := strconv.Atoi(k.Value)
+		switch {
+		case k.Name == "dev_loss_tmo" && (err != nil || n <= 0):
+			bad(lawPortTimes, "%s: dev_loss_tmo %q", a.Dir, k.Value)
+		case k.Name == "dev_loss_tmo":
+			loss, raise = n, k.Raise
+		case k.Name == "fast_io_fail_tmo" && err == nil:
+			fail = n
+		}
+	}
+	if fail >= 0 && loss >= 0 && fail >= loss && !raise {
+		bad(lawPortTimes, "%s: fast_io_fail_tmo %d, dev_loss_tmo %d", a.Dir, fail, loss)
+	}
+}
+
+func (mc *Machine) checkLimit(bad report, a LimitPaths) {
+	for _, r := range a.Paths {
+		if p := mc.path(r.ID); p == nil || p.inTable || p.wwid != a.WWID || len(mc.find.holders[r.ID.Dev]) > 0 {
+			bad(lawLimit, "%s: %s", a.WWID, r.ID)
 		}
 	}
 }

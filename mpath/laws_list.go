@@ -47,6 +47,8 @@ const (
 	lawAskedFirst     = "a load of an apply or a reload contains only paths that were asked since it began"
 	lawOneRollback    = "at most one rollback per configuration and map"
 	lawBounded        = "every queue is bounded"
+	lawPortTimes      = "dev_loss_tmo is never 0 and always above fast_io_fail_tmo"
+	lawLimit          = "the max_sectors_kb of a path in a table stays as it is"
 )
 
 // Laws gives the sentences of all laws that CheckActions and CheckState hold the
@@ -97,5 +99,7 @@ func Laws() []string {
 		lawAskedFirst,
 		lawOneRollback,
 		lawBounded,
+		lawPortTimes,
+		lawLimit,
 	}
 }

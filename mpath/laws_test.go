@@ -261,6 +261,18 @@ func TestLawsFire(t *testing.T) {
 			mc.nodes = make([]NodeSeen, maxNodes+1)
 			return nil
 		}},
+		{lawPortTimes, func(*Machine, []*path) []Action {
+			return []Action{SetKnobs{Dir: dirPorts + "rport-1:0-0", Knobs: []Knob{{Name: "dev_loss_tmo", Value: "0"}}}}
+		}},
+		{lawPortTimes, func(*Machine, []*path) []Action {
+			return []Action{SetKnobs{Dir: dirPorts + "rport-1:0-0", Knobs: []Knob{{Name: "fast_io_fail_tmo", Value: "5"}, {Name: "dev_loss_tmo", Value: "5"}}}}
+		}},
+		{"", func(*Machine, []*path) []Action {
+			return []Action{SetKnobs{Dir: dirPorts + "rport-1:0-0", Knobs: []Knob{{Name: "fast_io_fail_tmo", Value: "5"}, {Name: "dev_loss_tmo", Value: "6"}}}}
+		}},
+		{lawLimit, func(_ *Machine, ps []*path) []Action {
+			return []Action{LimitPaths{WWID: "w1", KB: 64, Paths: []PathRef{{ID: ps[0].id}}}}
+		}},
 	} {
 		planted[tt.law] = true
 		t.Run(tt.law, func(t *testing.T) {

@@ -29,6 +29,9 @@ func (mc *Machine) planCreate(m *mmap, ps []*path) {
 	if !anyUp(l.paths) || !mc.chooseName(m) { // or it waits for the name to be durable
 		return
 	}
+	if mc.limit(m, l.paths) {
+		return
+	}
 	c := mc.loadMap(m, l, "")
 	mc.ask(m, "create", CreateMap{
 		Seq: c.Seq, WWID: c.WWID, Name: m.name, Size: c.Size, Table: c.Table, ReadOnly: c.ReadOnly,
@@ -51,7 +54,7 @@ func (mc *Machine) planRevive(m *mmap, ps []*path) {
 		return
 	}
 	m.holdUntil, m.retryAt = 0, 0
-	if l := mc.loadOf(m, ps); anyUp(l.paths) {
+	if l := mc.loadOf(m, ps); anyUp(l.paths) && !mc.limit(m, l.paths) {
 		a := mc.loadMap(m, l, "the map has no table")
 		if another := m.part.another(a.Table); another != "" {
 			mc.refusePart(m, "the table would be another than planned: "+another)
@@ -201,6 +204,9 @@ func (mc *Machine) planLoad(m *mmap, ps []*path) bool {
 		return true
 	case !may:
 		return false
+	}
+	if mc.limit(m, l.paths) {
+		return true
 	}
 	a := mc.loadMap(m, l, strings.Join(why, "; "))
 	if another := m.part.another(a.Table); another != "" {

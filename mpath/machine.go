@@ -73,6 +73,9 @@ type Machine struct {
 
 	looks   lookList // devices to identify: at most one open question each
 	notices noticeList
+	tuned   []*tuned // what is written of sysfs objects, by directory
+	untuned []string // those to be looked at, by directory
+	odds    []string // sorted: what cannot be as configured, and was said
 	names   saveState
 	known   knownState
 	dl      deadlineState
@@ -192,6 +195,8 @@ func (mc *Machine) take(ev Event) {
 		mc.takeApply(e)
 	case SizesRead:
 		mc.takeSizes(e)
+	case KnobsSet:
+		mc.takeKnobs(e)
 	}
 }
 
@@ -207,6 +212,7 @@ func (mc *Machine) settle() {
 			mc.known.pending = addSorted(mc.known.pending, w)
 		}
 		mc.known.failed = nil
+		mc.retryKnobs()
 		mc.readOnly = mc.unread // a disk that was full is tried again for the next name
 		if mc.scanAsk == 0 {
 			mc.scanAsk, mc.scanAsked = mc.nextSeq(), mc.now
@@ -241,6 +247,7 @@ func (mc *Machine) settle() {
 			mc.settleMap(m)
 		}
 	}
+	mc.settleKnobs()
 	mc.endApply()
 	mc.saveNames()
 	mc.saveWWIDs()
@@ -374,6 +381,7 @@ func (mc *Machine) addPath(p *path) {
 }
 
 func (mc *Machine) dropPath(p *path) {
+	mc.retune(p, false)
 	mc.find.forget(p)
 	mc.due.drop(&p.timer)
 	mc.checkOpen(p, 0)

@@ -301,7 +301,7 @@ func (mc *Machine) takeTruth(m *mmap, t Truth) {
 		}
 		failed := m.kernelFailed(p.id.Dev)
 		was := p.inTable && p.kernelFailed
-		p.inTable, p.kernelFailed = true, failed
+		p.inTable, p.kernelFailed, p.limited = true, failed, 0
 		if failed && !was && p.up() && !first {
 			m.count.Faults++
 			mc.note(LevelWarning, m.label(), fmt.Sprintf("the kernel failed path %s (%s) on an I/O error", p.seen.Name, p.id.Dev))

@@ -196,6 +196,7 @@ func (mc *Machine) configure(e Configured, exact bool) {
 	mc.rules, mc.users, mc.groups = rules, e.Users, e.Groups
 	mc.readOnly = mc.unread // perhaps they can be written now
 	first := !mc.configured
+	mc.odds = nil
 	mc.configured = true
 	for _, m := range mc.maps {
 		mc.touch(m)
@@ -220,6 +221,7 @@ func (mc *Machine) configure(e Configured, exact bool) {
 		}
 		was := p.decision.Settings
 		mc.decide(p)
+		mc.retune(p, true)
 		if s := p.decision.Settings; e.Reconfigure && p.checkable() && (s.Prio.V != was.Prio.V || s.PrioArgs.V != was.PrioArgs.V) {
 			mc.hurry(p) // its group is made of what it says now
 		}

@@ -72,6 +72,7 @@ type path struct {
 	dropped      bool   // an operator has removed it
 	marginal     bool   // an operator calls it flaky
 	registered   bool   // whoever registered this host with the LUN did so through it, too
+	limited      int    // the max_sectors_kb that it was given for the load to come; 0: none
 }
 
 // member says whether the path stands in a kernel table.
@@ -237,6 +238,9 @@ func (mc *Machine) takePath(e PathSeen) {
 		return
 	}
 	mc.modeSeen(p, e.Facts.ReadOnly)
+	if p.seen.Nexus != e.Nexus || p.seen.HCTL != e.HCTL {
+		mc.retune(p, false) // it came by another way before
+	}
 	mc.find.see(p, e)
 	mc.stir(p)
 	p.devState = e.DevState
@@ -401,6 +405,7 @@ func (mc *Machine) assign(p *path, wwid string) {
 	}
 	p.wwid = wwid
 	mc.stir(p)
+	mc.retune(p, false)
 	p.inTable, p.kernelFailed = false, false
 	if m := mc.mapOf(wwid); m != nil && m.known && slices.Contains(m.have.Table.Devs(), p.id.Dev) {
 		mc.linkMember(m, p)
@@ -459,6 +464,7 @@ func (mc *Machine) foundStranger(p *path, found string) {
 			": it is failed and stays out of every table; remove the device and rescan the host once the array's mapping is right")
 	}
 	p.stranger = found
+	mc.retune(p, false)
 	p.verifiedAt = 0
 	p.failedAt = mc.now
 	if p.state != pathcheck.StateDown {
@@ -481,7 +487,7 @@ func (mc *Machine) mapHolding(d table.DevNum) *mmap {
 
 // linkMember carries what the kernel's table and status say over to a path.
 func (mc *Machine) linkMember(m *mmap, p *path) {
-	p.inTable = true
+	p.inTable, p.limited = true, 0
 	p.kernelFailed = m.kernelFailed(p.id.Dev)
 }
 

@@ -134,6 +134,8 @@ func (mc *Machine) ask(m *mmap, what string, a Action) {
 		m.ask = a.Seq
 	case Message:
 		m.ask = a.Seq
+	case LimitPaths:
+		m.ask = a.Seq
 	}
 	mc.find.asked[m.ask] = m
 	mc.stirMap(m)

@@ -18,6 +18,18 @@ type Snapshot struct {
 	Looking int     // devices that are to be identified, or are being
 	Maps    []MapView
 	Paths   []PathView // every block device that was looked at, rejected ones too
+	Knobs   []KnobView // what is written in sysfs, by directory
+}
+
+// KnobView is what is wanted of one object in sysfs, and what the kernel has.
+type KnobView struct {
+	Dir     string // below /sys
+	Want    []Knob
+	Why     string
+	Have    []KnobState // nil: not answered yet
+	Trouble string      // what the kernel refused; "" nothing
+	Clash   string      // its paths want different things
+	Wrote   int
 }
 
 // MapView is one map.
@@ -118,6 +130,9 @@ func (mc *Machine) Snapshot() Snapshot {
 			v.Map = m.label()
 		}
 		s.Paths = append(s.Paths, v)
+	}
+	for _, t := range mc.tuned {
+		s.Knobs = append(s.Knobs, KnobView{Dir: t.dir, Want: t.want, Why: t.why, Have: t.have, Trouble: t.trouble, Clash: t.clash, Wrote: t.wrote})
 	}
 	for _, o := range mc.odd {
 		s.Paths = append(s.Paths, PathView{Name: o.name, Odd: o.why, StateSince: o.since, Priority: -1})

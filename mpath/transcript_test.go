@@ -208,6 +208,8 @@ func (b *bench) command(w []string, conf *[]string) error {
 			b.now = b.now.After(s)
 			b.step(StoodStill{Span: s})
 		})
+	case "sysfs": // somebody or the kernel sets it: "sysfs class/iscsi_session/session1/recovery_tmo 120"
+		b.knobs[args[0]] = args[1]
 	case "hint":
 		b.step(b.hint(args))
 	case "delete":
@@ -400,6 +402,8 @@ func (d *benchDisk) set(word string) error {
 		d.serial = val
 	case "node":
 		d.node = val
+	case "nexus":
+		d.nexus = val
 	case "oldid":
 		d.oldID = val
 	case "inuse":

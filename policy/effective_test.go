@@ -149,6 +149,7 @@ func fieldsOf(s Settings) []Setting {
 	names := map[string]string{
 		"UserFriendly": "user_friendly_names", "Grouping": "path_grouping_policy", "Selector": "path_selector", "Handler": "hardware_handler",
 		"MinIO": "rr_min_io_rq", "RRWeight": "rr_weight", "UID": "uid", "GID": "gid", "Checker": "path_checker", "FlushOnLastDel": "flush_on_last_del",
+		"FastIOFail": "fast_io_fail_tmo", "DevLoss": "dev_loss_tmo", "EHDeadline": "eh_deadline", "MaxSectorsKB": "max_sectors_kb",
 	}
 	var out []Setting
 	v := reflect.ValueOf(s)
@@ -182,6 +183,10 @@ func fieldsOf(s Settings) []Setting {
 			}
 		case FailbackPolicy:
 			text = x.String()
+		case Timeout:
+			if text = x.String(); text == "unset" {
+				text = ""
+			}
 		default:
 			panic(name)
 		}

@@ -223,6 +223,11 @@ type Settings struct {
 	Prio           Value[string]
 	PrioArgs       Value[string]
 	CheckerTimeout Value[int] // seconds; 0: the device's own time-out, else 30
+	FastIOFail     Value[Timeout]
+	DevLoss        Value[Timeout]
+	EHDeadline     Value[Timeout]
+	MaxRetries     Value[Timeout]
+	MaxSectorsKB   Value[int] // of the map's paths; 0 unset
 	// Of all.
 	PollingInterval    Value[int] // seconds
 	MaxPollingInterval Value[int] // seconds

@@ -17,6 +17,8 @@ type resolver struct {
 	devices []*compiledDevice
 	alias   bool // the entry may use its alias
 	trace   *tracer
+	// protocol of the path: what overrides say of one comes before what they say of all.
+	protocol string
 }
 
 func (c *Compiled) resolver(id scsi.Identity, n named, t *tracer) *resolver {
@@ -41,6 +43,7 @@ type place uint8
 
 const (
 	placeMultipaths place = iota
+	placeProtocol
 	placeOverrides
 	placeDevices
 	placeDefaults
@@ -55,6 +58,11 @@ func (r *resolver) each(keyword string, visit func(Setting, place) bool) {
 	}
 	for _, m := range r.entries {
 		if !ask(m.Layer, placeMultipaths) {
+			return
+		}
+	}
+	for _, p := range slices.Backward(r.config.Protocols) {
+		if r.protocol != "" && p.Type == r.protocol && !ask(p.Layer, placeProtocol) {
 			return
 		}
 	}
@@ -133,6 +141,7 @@ func (r *resolver) uidAttribute(devnode string) Value[string] {
 
 // settings resolves everything that path and map run with.
 func (r *resolver) settings(id scsi.Identity, f Facts, k Kernel) Settings {
+	r.protocol = f.Protocol
 	s := Settings{
 		AliasPrefix:    r.text("alias_prefix", "mpath"),
 		UserFriendly:   r.yesNo("user_friendly_names", false),
@@ -172,6 +181,7 @@ func (r *resolver) settings(id scsi.Identity, f Facts, k Kernel) Settings {
 	s.Checker = r.checker(id, f)
 	s.Grouping = r.grouping(f, s.Prio.V)
 	s.Handler = r.handler(f, k)
+	r.times(&s)
 	r.explain(s)
 	return s
 }

@@ -47,6 +47,8 @@ func TestBuiltInDefaults(t *testing.T) {
 		UserFriendly: Value[bool]{false, o}, SkipKpartx: Value[bool]{false, o}, DeferredRemove: Value[bool]{false, o}, ExpectedPaths: Value[int]{0, o}, AutoResize: Value[string]{"never", o}, ReservationKey: Value[string]{"", o}, QueueWithoutDaemon: Value[bool]{false, o},
 		NoPathRetry: Value[RetryPolicy]{RetryPolicy{}, o}, Failback: Value[FailbackPolicy]{FailbackPolicy{Mode: FailbackManual}, o},
 		MinIO: Value[int]{1, o}, Mode: Value[int]{-1, o}, CheckerTimeout: Value[int]{0, o},
+		FastIOFail: Value[Timeout]{Timeout{TimeoutSeconds, 5}, o}, DevLoss: Value[Timeout]{Timeout{}, o}, EHDeadline: Value[Timeout]{Timeout{}, o},
+		MaxRetries: Value[Timeout]{Timeout{}, o}, MaxSectorsKB: Value[int]{0, o},
 		PollingInterval: Value[int]{5, o}, MaxPollingInterval: Value[int]{20, o},
 	}
 	if diff := cmp.Diff(want, s); diff != "" || warnings != "" {

@@ -114,7 +114,7 @@ func (s Settings) Texts() []Setting {
 	if s.Mode.V >= 0 {
 		mode.Value = "0" + strconv.FormatInt(int64(s.Mode.V), 8)
 	}
-	return []Setting{
+	return append([]Setting{
 		text("alias", s.Alias),
 		yesNo("user_friendly_names", s.UserFriendly),
 		text("alias_prefix", s.AliasPrefix),
@@ -142,5 +142,5 @@ func (s Settings) Texts() []Setting {
 		number("max_polling_interval", s.MaxPollingInterval, always),
 		yesNo("queue_without_daemon", s.QueueWithoutDaemon),
 		text("find_multipaths", s.FindMultipaths),
-	}
+	}, s.timesTexts()...)
 }

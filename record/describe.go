@@ -53,6 +53,18 @@ func because(ev mpath.Event) string {
 			return fmt.Sprintf("answer to %d: %s %s", e.Seq, e.Errno, e.Detail)
 		}
 		return fmt.Sprintf("answer to %d: done", e.Seq)
+	case mpath.KnobsSet:
+		s := "/sys/" + e.Dir + " has"
+		for _, k := range e.Knobs {
+			s += fmt.Sprintf(" %s %s", k.Name, k.Is)
+			if k.Was != k.Is {
+				s += fmt.Sprintf(" (it was %s)", k.Was)
+			}
+		}
+		if e.Gone {
+			return "/sys/" + e.Dir + " is gone"
+		}
+		return s + " " + e.Detail
 	case mpath.MapEvent:
 		return "device-mapper's event"
 	case mpath.DeviceHint:
@@ -86,6 +98,14 @@ func Doing(a mpath.Action) string {
 		return fmt.Sprintf("%s: rename to %s, because %s", a.Name, a.To, a.Reason)
 	case mpath.SetOwner:
 		return fmt.Sprintf("%s: owner %s, because %s", a.Dev, a.Owner, a.Reason)
+	case mpath.SetKnobs:
+		s := a.Dir + ":"
+		for _, k := range a.Knobs {
+			s += " " + k.Name + map[bool]string{true: " at least ", false: " "}[k.Raise] + k.Value
+		}
+		return s + " where it is otherwise, because of " + a.Reason
+	case mpath.LimitPaths:
+		return fmt.Sprintf("%s: max_sectors_kb of %d paths before they join, because of %s", a.WWID, len(a.Paths), a.Reason)
 	case mpath.StartCheck:
 		return fmt.Sprintf("check %s (%s) with %s", a.Name, a.Path.Dev, a.Checker)
 	}

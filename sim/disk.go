@@ -55,6 +55,8 @@ type Disk struct {
 	handler string     // device handler that is attached, "alua"
 	told    portState  // what the handler was last told of the port group
 	parked  []func()   // I/O that waits for a fault to end
+	sectors uint32     // max_sectors_kb as somebody set it, 0 nobody did
+	retries string     // max_retries as somebody set it, "" nobody did
 	// What the kernel remembers from its scan.
 	inquiry, vpd00, vpd80, vpd83 []byte
 }

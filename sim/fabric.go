@@ -35,12 +35,14 @@ type HBA struct {
 	PortName  string // WWPN, iSCSI name or SAS address; "": made up
 	NodeName  string // WWNN of a Fibre Channel host
 	// FastIOFail is how long the transport holds I/O back after it saw the way
-	// break, before it fails it: fast_io_fail_tmo of FC (5 s), recovery_tmo of
-	// iSCSI (120 s). 0: the default; Forever: never.
+	// break, before it fails it, where nobody sets it: fast_io_fail_tmo of FC (off),
+	// recovery_tmo of iSCSI (120 s). 0: the default; Forever: never.
 	FastIOFail mpath.Span
-	// DevLoss is how long FC waits before it takes the disks away: dev_loss_tmo
-	// (60 s). 0: the default; Forever: never.
+	// DevLoss is the same for how long FC waits before it takes the disks away:
+	// dev_loss_tmo (60 s). 0: the default; Forever: never.
 	DevLoss mpath.Span
+	// deadline is eh_deadline as somebody set it.
+	deadline string
 
 	w       *World
 	cut     bool
@@ -87,12 +89,14 @@ type Nexus struct {
 	broken bool             // the cable does not carry
 	lost   bool             // FC has given the remote port up (dev_loss_tmo)
 	since  int              // counts breaks and mends: a timer of an earlier one does nothing
+
+	fastIOFail, devLoss mpath.Span // as the host's, until somebody sets them
 }
 
-// The kernel's defaults: fc_dev_loss_tmo, and fast_io_fail_tmo and recovery_tmo
-// as multipath-tools and open-iscsi set them.
+// The kernel's defaults: a remote port has no fast_io_fail_tmo until somebody sets
+// one (fc_remote_port_create), fc_dev_loss_tmo, and recovery_tmo as open-iscsi has it.
 const (
-	defaultFastIOFail = 5 * mpath.Second
+	defaultFastIOFail = Forever
 	defaultDevLoss    = 60 * mpath.Second
 	defaultRecovery   = 120 * mpath.Second
 )
@@ -182,7 +186,7 @@ func (t Transport) name(kind byte, n uint32) string {
 }
 
 func (h *HBA) login(p *Port) *Nexus {
-	n := &Nexus{Host: h, Port: p, Target: uint32(len(h.nexuses)), units: slices.Clone(p.exports), found: map[uint64]*Disk{}}
+	n := &Nexus{Host: h, Port: p, Target: uint32(len(h.nexuses)), units: slices.Clone(p.exports), found: map[uint64]*Disk{}, fastIOFail: h.FastIOFail, devLoss: h.DevLoss}
 	if p.array == nil { // AddPath's own
 		n.Target = uint32(p.TPG)
 	}
@@ -336,15 +340,15 @@ func (n *Nexus) block() {
 		}
 	}
 	w, since := n.Host.w, n.since
-	if n.Host.FastIOFail != Forever {
-		w.after(n.Host.FastIOFail, func() {
+	if n.fastIOFail != Forever {
+		w.after(n.fastIOFail, func() {
 			if n.since == since {
 				n.failFast()
 			}
 		})
 	}
-	if n.Host.Transport == FibreChannel && n.Host.DevLoss != Forever {
-		w.after(n.Host.DevLoss, func() {
+	if n.Host.Transport == FibreChannel && n.devLoss != Forever {
+		w.after(n.devLoss, func() {
 			if n.since == since {
 				n.lose()
 			}
@@ -377,8 +381,9 @@ func (n *Nexus) unblock() {
 		}
 	}
 	n.Host.w.thaw()
-	if n.lost {
+	if n.lost { // a remote port that is made anew has the kernel's times
 		n.lost = false
+		n.fastIOFail, n.devLoss = n.Host.FastIOFail, n.Host.DevLoss
 		n.Host.w.after(n.Host.w.between(100*mpath.Millisecond, mpath.Second), func() {
 			if !n.broken {
 				n.scan("-")

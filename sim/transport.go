@@ -1,12 +1,12 @@
 package sim
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
 	"strings"
 
 	"pathkeeper/mpath"
-	"pathkeeper/sysfs"
 )
 
 // What the transport classes show in sysfs: drivers/scsi/scsi_transport_fc.c,
@@ -45,6 +45,9 @@ func (t Tree) class(parts []string) (directory, bool) {
 			}
 		}
 		return out, len(out.dirs) > 0
+	}
+	if d := t.scsiDisk(parts); d != nil {
+		return listing{attrs: map[string]string{"max_retries": cmp.Or(d.retries, "5") + "\n"}}, true
 	}
 	if c, ok := t.classDevice(parts[0], parts[1]); ok && len(parts) == 2 {
 		return listing{attrs: c.attrs()}, true
@@ -107,7 +110,8 @@ func (h *HBA) classDevices(class string) []classDevice {
 }
 
 func (h *HBA) scsiHost() map[string]string {
-	return map[string]string{"proc_name": h.driver() + "\n", "state": "running\n", "unique_id": fmt.Sprintf("%d\n", h.Number)}
+	deadline := cmp.Or(h.deadline, "off")
+	return map[string]string{"eh_deadline": deadline + "\n", "proc_name": h.driver() + "\n", "state": "running\n", "unique_id": fmt.Sprintf("%d\n", h.Number)}
 }
 
 func (h *HBA) driver() string {
@@ -147,7 +151,7 @@ func (n *Nexus) remotePort() map[string]string {
 	}
 	return map[string]string{
 		"node_name": n.Port.node() + "\n", "port_name": n.Port.Name + "\n", "port_state": state + "\n", "roles": "FCP Target\n",
-		"fast_io_fail_tmo": timeout(n.Host.FastIOFail, "off"), "dev_loss_tmo": timeout(n.Host.DevLoss, "2147483647"),
+		"fast_io_fail_tmo": timeout(n.fastIOFail, "off"), "dev_loss_tmo": timeout(n.devLoss, devLossMax),
 	}
 }
 
@@ -157,7 +161,7 @@ func (n *Nexus) iscsiSession() map[string]string {
 		state = "FAILED"
 	}
 	return map[string]string{
-		"targetname": n.Port.node() + "\n", "state": state + "\n", "recovery_tmo": timeout(n.Host.FastIOFail, "-1"),
+		"targetname": n.Port.node() + "\n", "state": state + "\n", "recovery_tmo": timeout(n.fastIOFail, "off"),
 		"initiatorname": n.Host.PortName + "\n",
 	}
 }
@@ -181,26 +185,6 @@ func timeout(s mpath.Span, never string) string {
 	return fmt.Sprintf("%d\n", s.Seconds())
 }
 
-// writeClass writes a host's scan, or a time-out of a remote port or session. The
-// kernel refuses a fast_io_fail_tmo that is not below dev_loss_tmo.
-func (t Tree) writeClass(p string, parts []string, value string) error {
-	c, ok := t.classDevice(parts[0], parts[1])
-	if !ok {
-		return fmt.Errorf("write %s: %w", p, sysfs.ErrAbsent)
-	}
-	switch parts[0] + "/" + parts[2] {
-	case "scsi_host/scan":
-		return t.writeScan(p, c.host, value)
-	case "fc_remote_ports/fast_io_fail_tmo":
-		return setTimeout(p, &c.host.FastIOFail, "off", value, c.host.DevLoss)
-	case "fc_remote_ports/dev_loss_tmo":
-		return setTimeout(p, &c.host.DevLoss, "2147483647", value, Forever)
-	case "iscsi_session/recovery_tmo":
-		return setTimeout(p, &c.host.FastIOFail, "-1", value, Forever)
-	}
-	return fmt.Errorf("write %s: %w", p, sysfs.ErrAbsent)
-}
-
 // writeScan is store_scan: "CHANNEL TARGET LUN", each a number or "-".
 func (t Tree) writeScan(p string, h *HBA, value string) error {
 	f := strings.Fields(value)
@@ -218,19 +202,5 @@ func (t Tree) writeScan(p string, h *HBA, value string) error {
 			n.scan(f[2])
 		}
 	}
-	return nil
-}
-
-func setTimeout(p string, what *mpath.Span, never, value string, below mpath.Span) error {
-	if value == never {
-		*what = Forever
-		return nil
-	}
-	s, err := strconv.ParseUint(value, 10, 31)
-	span := mpath.Span(s) * mpath.Second
-	if err != nil || span >= below {
-		return fmt.Errorf("write %s: %w", p, errInvalid)
-	}
-	*what = span
 	return nil
 }

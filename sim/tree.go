@@ -1,7 +1,6 @@
 package sim
 
 import (
-	"errors"
 	"fmt"
 	"io/fs"
 	"path"
@@ -96,7 +95,10 @@ func (t Tree) ReadLink(p string) (string, error) {
 	return "", fmt.Errorf("read link %s: %w", p, sysfs.ErrAbsent)
 }
 
-var errInvalid = errors.New("invalid argument")
+var (
+	errInvalid = fmt.Errorf("%w: invalid argument", sysfs.ErrRefused)
+	errBusy    = fmt.Errorf("%w: device or resource busy", sysfs.ErrBusy)
+)
 
 // WriteAttr implements sysfs.Writer: uevent, state, rescan and delete of a disk,
 // scan of a host, the time-outs of a transport.
@@ -133,6 +135,8 @@ func (t Tree) write(name, attr, value string) error {
 	case attr == "device/delete":
 		d.Delete()
 		return nil
+	case attr == "queue/max_sectors_kb":
+		return d.storeMaxSectors(value)
 	case attr == "device/rescan":
 		if d.waits() {
 			t.w.took = Forever
@@ -305,6 +309,8 @@ func (t Tree) block(name string, rest []string) (directory, bool) {
 		return out, true
 	case "slaves":
 		return listing{}, true
+	case "queue":
+		return listing{attrs: map[string]string{"max_sectors_kb": fmt.Sprintf("%d\n", d.maxSectors()), "max_hw_sectors_kb": fmt.Sprintf("%d\n", maxHWSectorsKB)}}, true
 	case "device":
 		return scsiDir{d}, true
 	case "device/block":
@@ -361,7 +367,7 @@ func (x diskDir) attr(n string) (string, bool) {
 func (x diskDir) link(n string) (string, bool) { return "../../../" + x.d.HCTL(), n == "device" }
 
 func (x diskDir) names() []string {
-	out := []string{"capability", "dev", "device", "diskseq", "hidden", "holders", "removable", "ro", "size", "slaves", "uevent"}
+	out := []string{"capability", "dev", "device", "diskseq", "hidden", "holders", "queue", "removable", "ro", "size", "slaves", "uevent"}
 	for _, p := range x.d.Parts {
 		out = append(out, fmt.Sprintf("%s%d", x.d.Name, p.Number))
 	}
@@ -457,7 +463,9 @@ func (t Tree) mapDir(m *Map, below string) (directory, bool) {
 		return listing{attrs: map[string]string{
 			"dev": fmt.Sprintf("%d:%d\n", dmMajor, m.minor), "size": fmt.Sprintf("%d\n", m.live.sectors()),
 			"ro": flagText(m.live.isReadOnly()), "diskseq": fmt.Sprintf("%d\n", m.diskseq), "uevent": "",
-		}, dirs: []string{"dm", "holders", "slaves"}}, true
+		}, dirs: []string{"dm", "holders", "queue", "slaves"}}, true
+	case "queue":
+		return listing{attrs: map[string]string{"max_sectors_kb": fmt.Sprintf("%d\n", m.maxSectors())}}, true
 	case "dm":
 		return listing{attrs: map[string]string{"name": m.name + "\n", "uuid": m.uuid + "\n", "suspended": flagText(m.suspended)}}, true
 	case "holders":

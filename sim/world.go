@@ -47,6 +47,8 @@ type World struct {
 	// Strays are writes that reached another LUN than the one they were meant
 	// for: there must be none, ever.
 	Strays []Stray
+	// Harms are writes to sysfs that can lose disks or fail I/O: there must be none.
+	Harms []string
 
 	// FailDM is the chance out of 1000 that a device-mapper call fails.
 	FailDM int

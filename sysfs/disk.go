@@ -22,6 +22,7 @@ type Disk struct {
 	Path       string // place in the tree: "devices/.../block/sda"
 	Protocol   string // "scsi:fcp", "nvme:tcp", ... see Protocol constants
 	TargetNode string // name of the target behind the path, "" unknown
+	Nexus      string // what the kernel calls the way to it: "rport-1:0-2", "session3", "end_device-0:1"; "" where it has no name
 	Holders    []Holder
 	Slaves     []string // kernel names of what this device is made of
 	Partitions []Partition
@@ -235,7 +236,7 @@ func readAttached(t Tree, d *Disk) error {
 	w := walker{t: sub.tree, dir: sub.dir}
 	w.readSCSI(&s)
 	top := walker{t: t, err: w.err}
-	d.Protocol, d.TargetNode = top.transport(strings.Split(dev, "/"))
+	d.Protocol, d.TargetNode, d.Nexus = top.transport(strings.Split(dev, "/"))
 	d.SCSI, d.IsSCSI = s, true
 	return top.err
 }

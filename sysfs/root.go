@@ -143,7 +143,10 @@ func kernelError(err error) error {
 // writeError is kernelError for a write, where EINVAL means a refused value.
 func writeError(err error) error {
 	if errors.Is(err, syscall.EINVAL) {
-		return syscall.EINVAL
+		return fmt.Errorf("%w: %w", ErrRefused, syscall.EINVAL)
+	}
+	if errors.Is(err, syscall.EBUSY) {
+		return fmt.Errorf("%w: %w", ErrBusy, syscall.EBUSY)
 	}
 	return kernelError(err)
 }

@@ -43,6 +43,11 @@ var (
 	ErrAbsent = errors.New("no such attribute")
 	// ErrGone: the device left or was replaced while it was read (ENODEV, ENXIO).
 	ErrGone = errors.New("device is gone")
+	// ErrRefused: the kernel does not take the value that was written (EINVAL).
+	ErrRefused = errors.New("the kernel does not take this value")
+	// ErrBusy: the kernel takes nothing now (EBUSY on write): a remote port that is
+	// blocked, a device that is in use.
+	ErrBusy = errors.New("the kernel takes nothing there now")
 	// ErrTooLong: the content is longer than the reader allows.
 	ErrTooLong = errors.New("longer than allowed")
 )

@@ -22,31 +22,32 @@ const (
 
 // transport says how a SCSI device is attached and the name of the target
 // behind it: SAS address, FC world-wide node name, iSCSI target name, USB
-// device, "ata-N.00"; empty where there is none. parts are the components of
-// the SCSI device's path; the order of the questions is multipath-tools'.
-func (w *walker) transport(parts []string) (protocol, targetNode string) {
+// device, "ata-N.00"; empty where there is none. nexus is the kernel's name of a
+// remote port, session or end device. parts are the components of the SCSI device's
+// path; the order of the questions is multipath-tools'.
+func (w *walker) transport(parts []string) (protocol, targetNode, nexus string) {
 	if end, ok := last(parts, isPrefixed("end_device-")); ok {
 		if addr := w.class("sas_device", end, "sas_address"); addr != "" {
-			return ProtocolSAS, addr
+			return ProtocolSAS, addr, end
 		}
 	}
 	if usb, ok := last(parts, isUSBDevice); ok {
-		return ProtocolUSB, usb
+		return ProtocolUSB, usb, ""
 	}
 	if rport, ok := last(parts, isPrefixed("rport-")); ok {
 		if node := w.class("fc_remote_ports", rport, "node_name"); node != "" {
-			return ProtocolFC, node
+			return ProtocolFC, node, rport
 		}
 	}
 	if session, ok := last(parts, isNumbered("session")); ok {
 		if name := w.class("iscsi_session", session, "targetname"); name != "" {
-			return ProtocolISCSI, name
+			return ProtocolISCSI, name, session
 		}
 	}
 	if ata, ok := last(parts, isNumbered("ata")); ok {
-		return ProtocolATA, "ata-" + strings.TrimPrefix(ata, "ata") + ".00"
+		return ProtocolATA, "ata-" + strings.TrimPrefix(ata, "ata") + ".00", ""
 	}
-	return ProtocolUnspec, ""
+	return ProtocolUnspec, "", ""
 }
 
 // class reads an attribute of a class device, from the top of the tree.

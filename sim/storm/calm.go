@@ -18,6 +18,9 @@ func (s *Storm) watch() {
 	if len(s.w.Strays) > 0 {
 		s.bad(lawStray, "%s", s.w.Strays[0])
 	}
+	if len(s.w.Harms) > 0 {
+		s.bad(lawHarm, "%s", s.w.Harms[0])
+	}
 	now := s.w.Now()
 	for _, m := range s.w.Devices() {
 		switch {

@@ -67,6 +67,9 @@ func (s *Storm) build(r *rand.Rand) {
 		left = min(left, 2+r.IntN(10))
 	}
 	big := left > 300
+	for n := range uint32(4) { // hosts 2 to 5; those beyond are of no particular transport
+		s.w.AddHBA(sim.HBA{Number: 2 + n, Transport: []sim.Transport{sim.FibreChannel, sim.ISCSI, sim.Unspecified}[r.IntN(3)]})
+	}
 	for left > 0 {
 		p := newPlan(r)
 		n := min(left, 1+r.IntN(8))
@@ -109,6 +112,10 @@ func (s *Storm) defaults(r *rand.Rand, big bool) string {
 		"rr_min_io_rq " + oneOf(r, "1", "8"),
 		"flush_on_last_del " + oneOf(r, "unused", "never"),
 		"deferred_remove " + oneOf(r, "yes", "no"),
+		"fast_io_fail_tmo " + oneOf(r, "5", "off", "30", "700"), "dev_loss_tmo " + oneOf(r, "10", "600", "infinity"),
+	}
+	if r.IntN(2) == 0 {
+		lines = append(lines, "max_sectors_kb "+oneOf(r, "128", "1280", "4096", "9999"), "eh_deadline "+oneOf(r, "off", "10"), "max_retries "+oneOf(r, "off", "2"))
 	}
 	return "defaults {\n " + strings.Join(lines, "\n ") + "\n}\n"
 }

@@ -16,6 +16,7 @@ const (
 	lawPlan      = "a plan disturbs nothing, and one state has one plan"
 	lawReplyText = "a reply says what is true now"
 	lawNoPanic   = "the core does not panic"
+	lawHarm      = "no write to sysfs loses a disk or fails I/O"
 
 	// Liveness: when the faults are over.
 	lawMapMade    = "every LUN gets its map"
@@ -47,6 +48,7 @@ func Laws() []string {
 		lawPlan,
 		lawReplyText,
 		lawNoPanic,
+		lawHarm,
 		lawMapMade,
 		lawMapInEnd,
 		lawSuspended,

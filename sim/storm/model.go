@@ -197,6 +197,11 @@ func (k *model) takeFile(a mpath.Action) {
 		k.later(mpath.DeviceHint{Name: a.Name, FromUdev: true}, sooner, 40*mpath.Millisecond)
 	case mpath.SetOwner:
 		seq, do = a.Seq, func() {}
+	case mpath.LimitPaths:
+		seq, do = a.Seq, func() {}
+	case mpath.SetKnobs:
+		k.knobs(a)
+		return
 	default:
 		return
 	}
@@ -206,6 +211,19 @@ func (k *model) takeFile(a mpath.Action) {
 	}
 	do()
 	k.done(seq, mpath.ErrnoNone)
+}
+
+// knobs answers that all is as wanted now, or some way in which it is not.
+func (k *model) knobs(a mpath.SetKnobs) {
+	e := mpath.KnobsSet{Seq: a.Seq, Dir: a.Dir}
+	for _, kn := range a.Knobs {
+		e.Knobs = append(e.Knobs, mpath.KnobState{Name: kn.Name, Was: "off", Is: kn.Value})
+	}
+	if k.chance(k.failing) {
+		e.Detail = "the model says EINVAL"
+		e.Busy, e.Gone = k.chance(300), k.chance(300)
+	}
+	k.later(e, soon, sooner)
 }
 
 func add(list []string, s string) []string {
@@ -279,7 +297,7 @@ func (k *model) identify(a mpath.Identify) {
 		who, fresh = d.was, false
 	}
 	e := mpath.PathSeen{
-		Seq: a.Seq, ID: d.id, Name: d.name, SG: "sg" + d.name, HCTL: fmt.Sprintf("%d:0:0:%d", 2+d.tpg, d.lun), Identity: identity(who, d.tpg), Fresh: fresh,
+		Seq: a.Seq, ID: d.id, Name: d.name, SG: "sg" + d.name, HCTL: fmt.Sprintf("%d:0:0:%d", 2+d.tpg, d.lun), HostNo: uint32(2 + d.tpg), Nexus: fmt.Sprintf("rport-%d:0-0", 2+d.tpg), Identity: identity(who, d.tpg), Fresh: fresh,
 		Facts:    policy.Facts{Devnode: d.name, DevType: "disk", Protocol: "scsi:fcp", HasUdev: true, Properties: []string{"ID_SERIAL", "ID_WWN"}, Size: d.size, ReadOnly: d.ro},
 		DevState: "running", TimeoutS: 30,
 	}
