@@ -14,7 +14,7 @@ func (mc *Machine) limit(m *mmap, ps []*path) bool {
 	}
 	var join []*path
 	for _, p := range ps {
-		if !p.inTable && p.limited != kb {
+		if !p.inTable && p.limited != kb && len(mc.find.holders[p.id.Dev]) == 0 { // another map may still hold it
 			join = append(join, p)
 		}
 	}
