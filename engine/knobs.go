@@ -113,21 +113,11 @@ func (t *tuning) needed() []knobWrite {
 			fail, failHas = want, k.Was
 		case k.Name == attrDevLoss:
 			loss, lossHas = want, k.Was
-		case !sameKnob(*want, k.Was):
+		case !want.Holds(k.Was):
 			out = append(out, knobWrite{want.Name, want.Value})
 		}
 	}
 	return append(out, portWrites(fail, failHas, loss, lossHas)...)
-}
-
-// sameKnob says whether the kernel has what is wanted.
-func sameKnob(want mpath.Knob, has string) bool {
-	if want.Value == has {
-		return true
-	}
-	n, err1 := strconv.ParseInt(want.Value, 10, 64)
-	h, err2 := strconv.ParseInt(has, 10, 64)
-	return err1 == nil && err2 == nil && (n == h || want.Raise && h > n)
 }
 
 // portWrites are the writes to a remote port. nil: the attribute is not wanted, or not
@@ -146,7 +136,7 @@ func portWrites(fail *mpath.Knob, failHas string, loss *mpath.Knob, lossHas stri
 	if fail != nil {
 		failTo = number(fail.Value)
 	}
-	if loss != nil && !sameKnob(*loss, lossHas) {
+	if loss != nil && !loss.Holds(lossHas) {
 		lossTo = number(loss.Value)
 	}
 	if lossIs >= 0 {

@@ -42,6 +42,23 @@ const (
 	protocolSAS   = "scsi:sas"
 )
 
+// Knobs are the objects of a path whose attributes a configuration can speak of,
+// directories below /sys.
+func (e PathSeen) Knobs() []string { return knobDirs(e) }
+
+// Object is the name of an object: "rport-1:0-2", "disk 1:0:0:2".
+func (v KnobView) Object() string { return objectOf(v.Dir) }
+
+// Holds says whether the kernel has what is wanted.
+func (k Knob) Holds(has string) bool {
+	if k.Value == has {
+		return true
+	}
+	n, err1 := strconv.ParseInt(k.Value, 10, 64)
+	h, err2 := strconv.ParseInt(has, 10, 64)
+	return err1 == nil && err2 == nil && (n == h || k.Raise && h > n)
+}
+
 // knobDirs are the objects of a path, directories below /sys.
 func knobDirs(e PathSeen) []string {
 	if e.HCTL == "" {

@@ -1,6 +1,7 @@
 package why
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -185,10 +186,31 @@ func (b Budget) Text() string {
 		}
 	}
 	b.deadlineText(&out)
+	b.keptText(&out)
 	for _, n := range b.Notes {
 		fmt.Fprintf(&out, "note: %s\n", show.Safe(n))
 	}
 	return out.String()
+}
+
+// keptText says what the daemon writes in sysfs for this map.
+func (b Budget) keptText(out *strings.Builder) {
+	if len(b.Kept) == 0 {
+		return
+	}
+	out.WriteString("\nWhat the daemon keeps in sysfs for it:\n")
+	rows := [][]string{}
+	for _, k := range b.Kept {
+		wanted, has := k.Wanted, "as wanted"
+		if k.Least {
+			wanted = "at least " + wanted
+		}
+		if k.Kernel != k.Wanted {
+			has = "is " + cmp.Or(k.Kernel, "not there")
+		}
+		rows = append(rows, []string{"  " + k.Object, k.Knob, wanted, has, k.Origin})
+	}
+	out.WriteString(show.Table(rows))
 }
 
 func (b Budget) deadlineText(out *strings.Builder) {

@@ -43,8 +43,21 @@ type TimesInput struct {
 	Queueing bool // the kernel queues when no path is left
 	Paths    []PathTimes
 	HA       policy.HA
-	// Wanted are time-outs that the configuration names and the kernel has otherwise.
-	Wanted []string
+	// Kept is what the daemon writes in sysfs for the paths, with what is there.
+	Kept []Kept
+}
+
+// Kept is one attribute in sysfs that the configuration speaks of.
+type Kept struct {
+	Object string `json:"object"` // "rport-1:0-2"
+	Knob   string `json:"knob"`   // "fast_io_fail_tmo"
+	Wanted string `json:"wanted"`
+	Least  bool   `json:"at_least"` // more than that is as good
+	Kernel string `json:"kernel"`   // what is there; "" it cannot be read
+	Origin string `json:"origin"`   // the keywords that it follows from
+	As     bool   `json:"as_wanted"`
+	// Trouble is what the kernel said when it was written; "" nothing.
+	Trouble string `json:"trouble"`
 }
 
 // Part is what one knob adds to a sum.
@@ -88,6 +101,7 @@ type Budget struct {
 	Map        string    `json:"map"`
 	Failures   []Failure `json:"failures"`
 	Deadline   *Deadline `json:"deadline"` // null: the configuration gives none
+	Kept       []Kept    `json:"kept"`     // what the daemon writes in sysfs
 	Notes      []string  `json:"notes"`
 }
 
@@ -106,7 +120,17 @@ const sdRetries = 5
 
 // Budgeted computes the times of a map.
 func Budgeted(in TimesInput) Budget {
-	b := Budget{Pathkeeper: 1, Map: in.Map, Failures: []Failure{}, Notes: slices.Concat([]string{}, in.Wanted)}
+	b := Budget{Pathkeeper: 1, Map: in.Map, Failures: []Failure{}, Notes: []string{}, Kept: slices.Concat([]Kept{}, in.Kept)}
+	for _, k := range b.Kept {
+		if k.As {
+			continue
+		}
+		note := fmt.Sprintf("%s of %s is wanted to be %s (%s), and the kernel has %s, which counts", k.Knob, k.Object, k.Wanted, k.Origin, cmp.Or(k.Kernel, "none"))
+		if k.Trouble != "" {
+			note += ": " + k.Trouble
+		}
+		b.Notes = append(b.Notes, note)
+	}
 	all := in.failures()
 	for _, of := range all {
 		if len(of) > 0 {

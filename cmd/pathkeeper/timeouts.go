@@ -4,12 +4,13 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"pathkeeper/mpath"
-	"pathkeeper/policy"
 	"pathkeeper/show"
 	"pathkeeper/sysfs"
 	"pathkeeper/why"
@@ -44,10 +45,6 @@ func timeouts(ctx context.Context, at places, name string, asJSON bool, std stre
 		return fmt.Errorf("%s is no map and no path of one; `pathkeeper show maps` lists them", name)
 	}
 	m := one.Maps[0]
-	rules, err := compiled(basis.Config, func(string) {})
-	if err != nil {
-		return err
-	}
 	in := why.TimesInput{Map: called(m), Settings: m.Settings, Queueing: m.Queueing.On, HA: basis.Config.HA}
 	tree, end, err := at.on.tree()
 	if err != nil {
@@ -64,11 +61,11 @@ func timeouts(ctx context.Context, at places, name string, asJSON bool, std stre
 			continue
 		}
 		in.Paths = append(in.Paths, pathTimes(p.Name, t))
-		in.Wanted = append(in.Wanted, wanted(rules, basis, p, t)...)
 	}
 	if len(in.Paths) == 0 {
 		return fmt.Errorf("%s has no path now: there is nothing to reckon with", called(m))
 	}
+	in.Kept = kept(tree, snap.Knobs, one.Paths)
 	b := why.Budgeted(in)
 	if asJSON {
 		_, err = std.out.Write(show.JSON(b))
@@ -102,21 +99,21 @@ func knob(k sysfs.Knob) why.Knob {
 	return out
 }
 
-// wanted tells which of the transport's time-outs the configuration would have
-// otherwise than the kernel has them.
-func wanted(rules *policy.Compiled, basis mpath.Basis, p mpath.PathView, t sysfs.Timeouts) []string {
-	have := map[string]sysfs.Knob{"fast_io_fail_tmo": t.FastIOFail, "dev_loss_tmo": t.DevLoss, "eh_deadline": t.EHDeadline, "max_retries": t.Retries}
-	if t.Protocol == sysfs.ProtocolISCSI {
-		have["fast_io_fail_tmo"] = t.Recovery
-	}
-	d, _ := basis.Facts(p.ID)
-	var out []string
-	for _, e := range rules.Effective(policy.Target{Identity: p.Seen.Identity, Facts: d.Facts, State: basis.State}) {
-		k, ok := have[e.Keyword]
-		if !ok || k.Text == "" || e.Value == "" || e.Value == k.Text || e.Value == "infinity" && k.Text == "2147483647" {
+// kept compares what the daemon writes for a map's paths with what the kernel has now.
+func kept(tree sysfs.Tree, knobs []mpath.KnobView, paths []mpath.PathView) []why.Kept {
+	var out []why.Kept
+	for _, v := range knobs {
+		if !slices.ContainsFunc(paths, func(p mpath.PathView) bool { return p.InTable && slices.Contains(p.Seen.Knobs(), v.Dir) }) {
 			continue
 		}
-		out = append(out, fmt.Sprintf("%s: %s is %s by %s, and /sys/%s says %s, which counts", p.Name, e.Keyword, e.Value, e.Origin, k.Path, k.Text))
+		for _, k := range v.Want {
+			text, err := tree.ReadAttr(v.Dir+"/"+k.Name, sysfs.MaxAttr)
+			has := strings.TrimSpace(string(text))
+			out = append(out, why.Kept{
+				Object: v.Object(), Knob: k.Name, Wanted: k.Value, Least: k.Raise, Kernel: has, Origin: v.Why,
+				As: err == nil && k.Holds(has), Trouble: v.Trouble,
+			})
+		}
 	}
 	return out
 }
