@@ -146,9 +146,9 @@ func (d *Disk) storeMaxSectors(value string) error {
 	if err != nil || n < pageKB || n > maxHWSectorsKB {
 		return errInvalid
 	}
-	for _, x := range d.tables {
-		if len(x.multipaths()) > 0 {
-			d.w.Harms = append(d.w.Harms, fmt.Sprintf("max_sectors_kb %d of %s, which is in a table", n, d.Name))
+	for _, m := range d.w.maps { // a table that is loaded and not live has no requests
+		if m.live.uses(d) {
+			d.w.Harms = append(d.w.Harms, fmt.Sprintf("max_sectors_kb %d of %s, which is in the table of %s", n, d.Name, m.name))
 		}
 	}
 	d.sectors = uint32(n)
