@@ -75,6 +75,8 @@ func listenPath(path string) (*net.UnixListener, error) {
 }
 
 // socketDir makes the directory, or checks that nobody else can swap what is in it.
+// Where others may write but the sticky bit keeps them off what is not theirs (a /run
+// of mode 1777, as an early boot has it), they cannot.
 func socketDir(dir string) error {
 	err := os.Mkdir(dir, 0o755)
 	if err == nil {
@@ -90,7 +92,7 @@ func socketDir(dir string) error {
 	switch {
 	case st.Mode&unix.S_IFMT != unix.S_IFDIR:
 		return fmt.Errorf("%s is no directory", dir)
-	case st.Uid != uint32(os.Geteuid()) || st.Mode&0o022 != 0:
+	case st.Uid != uint32(os.Geteuid()) || st.Mode&0o022 != 0 && st.Mode&unix.S_ISVTX == 0:
 		return fmt.Errorf("%s belongs to uid %d and has mode %04o: want uid %d and nobody else to write", dir, st.Uid, st.Mode&0o7777, os.Geteuid())
 	}
 	return nil

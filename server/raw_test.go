@@ -1,6 +1,8 @@
 package server_test
 
 import (
+	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -32,5 +34,22 @@ func TestRawIsLean(t *testing.T) {
 	}
 	if len(s.Paths[0].Decision.Trace) != 0 {
 		t.Error("the trace was sent")
+	}
+}
+
+// A socket stands in a directory where nobody else can put another in its place.
+func TestSocketDirectory(t *testing.T) {
+	for mode, want := range map[os.FileMode]bool{0o755: true, 0o777: false, 0o777 | os.ModeSticky: true, 0o775: false} {
+		dir := t.TempDir()
+		if err := os.Chmod(dir, mode); err != nil {
+			t.Fatal(err)
+		}
+		a, err := server.New(&fakeSource{}, server.Options{Path: filepath.Join(dir, "api.sock"), Cred: as(0)})
+		if (err == nil) != want {
+			t.Errorf("%v: %v", mode, err)
+		}
+		if err == nil {
+			a.Close()
+		}
 	}
 }
