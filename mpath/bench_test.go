@@ -569,9 +569,13 @@ func actionWords(a Action) string {
 	case LoadMap:
 		return fmt.Sprintf("load %s %d%s%s: %s", a.Name, a.Size, flags(yes(a.ReadOnly), "read-only", yes(a.NoKpartx), "no-kpartx", yes(a.Rollback), "rollback")+joins(a.Paths), devs(a.Fail), a.Table.String())
 	case ResizeMap:
-		return fmt.Sprintf("resize %s %d -> %d%s", a.Name, a.From, a.Size, flags(yes(a.Force), "forced"))
+		return fmt.Sprintf("resize %s %d -> %d%s: %s", a.Name, a.From, a.Size, flags(yes(a.Force), "forced", yes(a.ReadOnly), "read-only", yes(a.NoKpartx), "no-kpartx")+joins(a.Paths), a.Table.String())
 	case ReadSizes:
-		return fmt.Sprintf("sizes %s %d paths, stale %d", a.WWID, len(a.Paths), a.Stale)
+		words := fmt.Sprintf("sizes %s %d paths, stale %d", a.WWID, len(a.Paths), a.Stale)
+		if len(a.Standby) > 0 {
+			words += fmt.Sprintf(", standby %v", a.Standby)
+		}
+		return words
 	case ResumeMap:
 		return "resume " + a.Name
 	case SuspendMap:

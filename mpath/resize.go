@@ -64,6 +64,7 @@ func (mc *Machine) whyNoResize(m *mmap, ps []*path) (why string, soon bool) {
 	}
 	for _, p := range ps {
 		switch {
+		case p.dropped && !p.inTable: // an operator has removed it: it does not hold the others up
 		case !p.up():
 			return fmt.Sprintf("path %s is not in use (%s): a resize flushes, and I/O that waits for a path would fail; bring it back or remove it first", p.seen.Name, p.whyDown()), false
 		case !p.proven() || p.inTable && p.kernelFailed:
@@ -183,7 +184,7 @@ func (mc *Machine) takeSizes(e SizesRead) {
 
 // planResize is auto_resize.
 func (mc *Machine) planResize(m *mmap, ps []*path) bool {
-	if !slices.ContainsFunc(ps, func(p *path) bool { return table.Sectors(p.seen.Facts.Size) != m.have.Size && p.stranger == "" }) {
+	if !slices.ContainsFunc(ps, func(p *path) bool { return table.Sectors(p.seen.Facts.Size) != m.have.Size && p.stranger == "" && !p.dropped }) {
 		m.resize = resizing{}
 		return false
 	}
