@@ -84,7 +84,11 @@ func (k *kpartx) identify(dev table.DevNum, node string) error {
 		i, e := call(k.dm, dmmap.QueryInfo{Map: dmmap.ByDev(dev)}, dmmap.DecodeInfo)
 		if e == nil {
 			k.parent.Name, k.parent.UUID = i.Name, i.UUID
-			k.parent.noPartitions = k.hasNoPartitions(dev)
+			lines, e := call(k.dm, dmmap.QueryTable{Map: dmmap.ByDev(dev)}, decodeTargets)
+			if e != nil {
+				return e
+			}
+			k.parent.noPartitions = forbidsPartitions(lines)
 		} else if !errors.Is(e, dmmap.ErrNotFound) {
 			return e
 		}
@@ -98,10 +102,9 @@ func (k *kpartx) identify(dev table.DevNum, node string) error {
 	return err
 }
 
-// hasNoPartitions looks for the feature no_partitions of a multipath table.
-func (k *kpartx) hasNoPartitions(dev table.DevNum) bool {
-	lines, err := call(k.dm, dmmap.QueryTable{Map: dmmap.ByDev(dev)}, decodeTargets)
-	if err != nil || len(lines) != 1 || lines[0].Target != table.Multipath {
+// forbidsPartitions looks for the feature no_partitions in a map's table.
+func forbidsPartitions(lines []table.Line) bool {
+	if len(lines) != 1 || lines[0].Target != table.Multipath {
 		return false
 	}
 	t, err := table.Parse(lines[0].Params)

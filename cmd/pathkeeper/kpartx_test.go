@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"strings"
@@ -234,12 +235,43 @@ func (o openOnLoad) Ioctl(cmd uint32, buf []byte) ([]byte, uint32) {
 	return out, errno
 }
 
+// TestNoPartitions: a map with that feature gets none, unless forced.
+func TestNoPartitions(t *testing.T) {
+	for params, want := range map[string]bool{
+		"1 no_partitions 0 1 1 service-time 0 1 1 8:0 1":                  true,
+		"2 queue_if_no_path no_partitions 0 1 1 service-time 0 1 1 8:0 1": true,
+		"1 queue_if_no_path 0 1 1 service-time 0 1 1 8:0 1":               false,
+		"garbage": false,
+	} {
+		if got := forbidsPartitions([]table.Line{{Length: 8, Target: table.Multipath, Params: params}}); got != want {
+			t.Errorf("%s: %v", params, got)
+		}
+	}
+	p := newParts(t).gpt(partition.Partition{Number: 1, Start: 2048, Size: 4096})
+	for _, force := range []bool{false, true} {
+		k := &kpartx{o: kpartxOptions{do: kpartxAdd, force: force}, host: p, dm: p.w.Ports().DM, std: streams{io.Discard, io.Discard}, waits: noWait{}}
+		if err := k.identify(table.DevNum{Major: p.parent.Node.Major, Minor: p.parent.Node.Minor}, "ocr1"); err != nil {
+			t.Fatal(err)
+		}
+		k.parent.noPartitions = true
+		if failed, err := k.work(loopDevice{}); failed != 0 || err != nil {
+			t.Fatal(failed, err)
+		}
+		if got := len(p.maps()) > 0; got != force {
+			t.Errorf("forced %v: maps %q", force, p.maps())
+		}
+	}
+}
+
 // TestListLogical: logical partitions are listed as kpartx 0.9.4 was seen to.
 func TestListLogical(t *testing.T) {
 	p := newParts(t)
 	p.table = partition.Table{Scheme: partition.SchemeDOS, Partitions: []partition.Partition{
-		{Number: 1, Start: 2048, Size: 4096}, {Number: 2, Start: 8192, Size: 2}, {Number: 3, Start: 100000, Size: 2000},
-		{Number: 5, Start: 10240, Size: 2000, Container: 2}, {Number: 6, Start: 14336, Size: 2000, Container: 2},
+		{Number: 1, Start: 2048, Size: 4096},
+		{Number: 2, Start: 8192, Size: 2},
+		{Number: 3, Start: 100000, Size: 2000},
+		{Number: 5, Start: 10240, Size: 2000, Container: 2},
+		{Number: 6, Start: 14336, Size: 2000, Container: 2},
 	}}
 	out, _, _ := p.kpartx("-l")
 	const want = `ocr1p1 : 0 4096 /dev/mapper/ocr1 2048

@@ -31,8 +31,8 @@ type streams struct {
 func main() { os.Exit(dispatch(os.Args, streams{os.Stdout, os.Stderr})) }
 
 // personalities are the programs that `pathkeeper NAME` is, too, where no link has
-// their name.
-var personalities = []string{"multipath", "multipathd", "multipathc"}
+// their name; udev's rule calls kpartx so.
+var personalities = []string{"multipath", "multipathd", "multipathc", "kpartx"}
 
 // dispatch goes by the program's name, then by the udev hook: both must start in a
 // blink, so they come before the command tree is built.
@@ -61,9 +61,6 @@ func dispatch(args []string, std streams) int {
 		return exitError
 	case "scsi_id":
 		return scsiIDMain(args, std)
-	}
-	if len(args) > 0 && args[0] == "kpartx" { // as the udev rule calls it
-		return kpartxMain(args[1:], std)
 	}
 	if len(args) == 2 && args[0] == "udev" && args[1] == "hook" {
 		return hookMain(systemHost(), os.Environ(), std)

@@ -52,6 +52,21 @@ completion, or reads them from a pipe, one a line.`,
 			exit:        "0, or 1 if the daemon could not be reached.",
 			see:         []string{"multipathd(8)", "pathkeeper(8)"},
 		},
+		{
+			name: "kpartx", short: "make and remove the maps of a disk's partitions", usage: kpartxUsage,
+			description: `kpartx reads the partition table, GPT or DOS, of a map, a disk or a file, and makes a
+device-mapper map for each partition. On multipath maps udev's rules do that by
+themselves, as NAME-part1 and so on; kpartx by hand is for everything else. A file gets a
+loop device, which -d takes away again.
+
+A map that is right is left alone. A partition map that somebody has open is never moved,
+made smaller or removed; it may grow. What would share sectors with one that therefore
+stays is not made. Where the table cannot be read, or not to its end, nothing is removed.
+
+A disk that queues because it has no path is waited for no longer than 20 seconds.`,
+			exit: "how many partitions could not be seen to, which is 0 if all is well, and 1 for everything else.",
+			see:  []string{"multipath(8)", "multipath.conf(5)", "pathkeeper(8)"},
+		},
 	}
 	return slices.DeleteFunc(all, func(p programPage) bool { return !slices.Contains(personalities, p.name) })
 }
