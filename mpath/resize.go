@@ -184,7 +184,9 @@ func (mc *Machine) takeSizes(e SizesRead) {
 
 // planResize is auto_resize.
 func (mc *Machine) planResize(m *mmap, ps []*path) bool {
-	if !slices.ContainsFunc(ps, func(p *path) bool { return table.Sectors(p.seen.Facts.Size) != m.have.Size && p.stranger == "" && !p.dropped }) {
+	if !slices.ContainsFunc(ps, func(p *path) bool {
+		return table.Sectors(p.seen.Facts.Size) != m.have.Size && p.stranger == "" && !p.dropped
+	}) {
 		m.resize = resizing{}
 		return false
 	}
