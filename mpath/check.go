@@ -162,6 +162,9 @@ func (mc *Machine) setState(p *path, st pathcheck.State, msg string) (changed bo
 		mc.pathEdge(m, p, from)
 	}
 	if wasUp && !p.up() {
+		if m != nil && p.inTable && !p.kernelFailed {
+			m.count.Faults++ // what the kernel has failed was counted then
+		}
 		p.failedAt = mc.now
 		mc.note(LevelWarning, label, fmt.Sprintf("path %s (%s) is %s: %s", p.seen.Name, p.id.Dev, st.Shown(), msg))
 	} else if p.up() && from != pathcheck.StateUnknown {

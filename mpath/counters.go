@@ -7,8 +7,8 @@ import "pathkeeper/policy"
 type Counters struct {
 	Loads    int  // tables loaded
 	Switches int  // groups switched to
-	Faults   int  // paths that the kernel failed
-	Failures int  // how often its I/O failed because no path worked
+	Faults   int  // paths that failed, by the kernel's word or a checker's
+	Failures int  // how often its last path was lost and it may not queue for ever, and how often its queueing ended
 	Waits    int  // how often its last path was lost and its I/O queued for a time
 	Waited   Span // how long it did so, all in all
 }
@@ -36,14 +36,13 @@ func (mc *Machine) expireQueue(m *mmap) {
 	mc.dl.dirty = true
 }
 
-// countLoss counts the loss of the last path of a map that does not queue. unknown:
-// nobody can tell yet whether a path works.
+// countLoss counts the loss of the last path of a map that may not queue for ever, as
+// multipathd does. unknown: nobody can tell yet whether a path works.
 func (mc *Machine) countLoss(m *mmap, lost, unknown bool) {
 	if lost && (unknown || mc.unclear(m)) {
 		return
 	}
-	fails := m.settings.NoPathRetry.V.Mode == policy.RetryFail || m.settings.NoPathRetry.V.Mode == policy.RetryUnset && !m.have.Table.QueueIfNoPath()
-	if lost && !m.lost && m.known && fails {
+	if lost && !m.lost && m.known && m.settings.NoPathRetry.V.Mode != policy.RetryQueue {
 		m.count.Failures++
 	}
 	m.lost = lost

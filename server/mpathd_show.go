@@ -57,14 +57,20 @@ func showMapsRaw(r *request) (string, bool) {
 	return show.FormatOfMaps(r.src.Snapshot(), r.arg(kwFormat), show.StyleRaw), true
 }
 
+// daemonTopology says how multipathd prints maps: with the last change that was made
+// of each, and columns as wide as all its paths need.
+func daemonTopology() show.TopologyOptions {
+	return show.TopologyOptions{Actions: true, WideAsAll: true}
+}
+
 func showTopology(r *request) (string, bool) {
-	return show.Topology(r.src.Snapshot(), show.TopologyOptions{}), true
+	return show.Topology(r.src.Snapshot(), daemonTopology()), true
 }
 
 func showMapsJSON(r *request) (string, bool) { return show.MapsJSON(r.src.Snapshot()), true }
 
 func showMapTopology(r *request) (string, bool) {
-	return show.TopologyOfMap(r.src.Snapshot(), r.arg(kwMap), show.TopologyOptions{})
+	return show.TopologyOfMap(r.src.Snapshot(), r.arg(kwMap), daemonTopology())
 }
 
 func showMapFormat(r *request) (string, bool) {

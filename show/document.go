@@ -69,7 +69,7 @@ type Map struct {
 	LastError     *string  `json:"last_error"`
 	Loads         int      `json:"loads"`    // tables loaded since the daemon runs
 	Switches      int      `json:"switches"` // groups switched likewise
-	Faults        int      `json:"faults"`   // paths failed by the kernel likewise
+	Faults        int      `json:"faults"`   // paths that failed likewise
 
 	Groups  *[]Group `json:"groups,omitempty"`  // path groups of the kernel's table, in its order
 	Waiting *[]Path  `json:"waiting,omitempty"` // paths that belong to the map and stand in no table

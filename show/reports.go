@@ -51,7 +51,7 @@ func PathCounts(s mpath.Snapshot, busy bool) string {
 }
 
 // Blacklist answers `show blacklist`: the rules of each class and where they come
-// from.
+// from, those of the files first.
 func Blacklist(rules *policy.Compiled) string {
 	var b strings.Builder
 	cfg := rules.Config()
@@ -67,9 +67,9 @@ func Blacklist(rules *policy.Compiled) string {
 		{"device", policy.ClassDevice},
 	} {
 		b.WriteString(class.head + " rules:\n- blacklist:\n")
-		ruleLines(&b, class.of, slices.Concat(blacklist, cfg.Blacklist))
+		ruleLines(&b, class.of, slices.Concat(cfg.Blacklist, blacklist))
 		b.WriteString("- exceptions:\n")
-		ruleLines(&b, class.of, slices.Concat(exceptions, cfg.Exceptions))
+		ruleLines(&b, class.of, slices.Concat(cfg.Exceptions, exceptions))
 	}
 	return b.String()
 }

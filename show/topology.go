@@ -76,7 +76,7 @@ type topology struct {
 	b      strings.Builder
 }
 
-// allWidths gives the widths that the paths of all maps need.
+// allWidths gives the widths that all paths need, those of no map too.
 func (v *view) allWidths(opt TopologyOptions) []int {
 	var g grid
 	for _, m := range v.knownMaps() {
@@ -84,6 +84,11 @@ func (v *view) allWidths(opt TopologyOptions) []int {
 			for _, id := range group.Paths {
 				g.add(v.pathCells(m, id, opt)...)
 			}
+		}
+	}
+	for _, r := range v.listedPaths() {
+		if r.m == nil {
+			g.add(r.hctl(), r.name(), r.id.Dev.String(), pathDMState(v, r), pathCheckerState(v, r), pathDeviceState(v, r))
 		}
 	}
 	return g.widths()

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"pathkeeper/pathcheck"
+	"pathkeeper/policy"
 	"pathkeeper/show"
 )
 
@@ -29,6 +30,13 @@ func TestTopologyWidths(t *testing.T) {
 		t.Error("no map dm-4")
 	}
 	wantText(t, all, one)
+	// A disk without a map counts too: its device's state is unknown.
+	s.Paths = s.Paths[4:]
+	orphan := s.Paths[0]
+	orphan.ID.Diskseq, orphan.Name, orphan.HCTL, orphan.WWID, orphan.Map, orphan.InTable = 99, "sdlong", "10:0:0:0", "", "", false
+	orphan.Decision.Verdict = policy.VerdictReject
+	s.Paths, s.Maps = append(s.Paths, orphan), s.Maps[1:]
+	wantText(t, head+"  `- 1:0:0:0  sde    8:64 active ready running\n", show.Topology(s, show.TopologyOptions{WideAsAll: true}))
 }
 
 func TestTopologyHeader(t *testing.T) {
