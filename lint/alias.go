@@ -72,7 +72,7 @@ func aliasRules() []Rule {
 		},
 		{
 			ID: "alias-partition", Severity: Warning, Summary: "an alias that is the name of another map's partition",
-			Why: "The first partition of `data` is data1, that of `ocr1` is ocr1p1. If another LUN has that name one of the two cannot be made, and which one depends on who was first.",
+			Why: "udev makes the map data-part1 for the first partition of `data`; kpartx by itself makes data1, and ocr1p1 for `ocr1`. If another LUN has that name one of the two cannot be made, and which one depends on who was first.",
 			Fix: "Choose names where none is another one with a number behind it, or set skip_kpartx or partition_delimiter.", check: aliasPartition,
 		},
 		{
@@ -299,6 +299,9 @@ func aliasCharacters(r *run) {
 	})
 }
 
+// udevDelimiter stands in the names that udev's rule gives to partitions.
+const udevDelimiter = "-part"
+
 func aliasPartition(r *run) {
 	names := map[string]policy.Multipath{}
 	for _, m := range r.config.Multipaths {
@@ -315,6 +318,8 @@ func aliasPartition(r *run) {
 			continue
 		}
 		switch {
+		case strings.HasSuffix(head, udevDelimiter):
+			head = strings.TrimSuffix(head, udevDelimiter)
 		case given:
 			head = strings.TrimSuffix(head, delimiter.Value)
 		case strings.HasSuffix(head, "p") && endsInDigit(strings.TrimSuffix(head, "p")):
