@@ -28,6 +28,15 @@ func (s *Session) Snapshot(checks bool) (snap mpath.Snapshot, running bool, err 
 	return s.w.observe(cfg, s.d.ports, checks).Snapshot(), false, nil
 }
 
+// Observed is what a command that does without the daemon shows of the host.
+func (s *Session) Observed(checks bool) (snap mpath.Snapshot, err error) {
+	cfg, _, err := s.loadConfig("")
+	if err != nil {
+		return snap, err
+	}
+	return s.w.observe(cfg, s.d.ports, checks).Snapshot(), nil
+}
+
 // Basis is what the daemon decides from, or without one an observer.
 func (s *Session) Basis() (snap mpath.Snapshot, b mpath.Basis, running bool, err error) {
 	switch {

@@ -45,6 +45,9 @@ type machine interface {
 	// dial connects to the daemon's socket; errNobody: there is none.
 	dial() (asker, error)
 	unprivileged() bool
+	// answers says whether our daemon does; observed looks without one.
+	answers(ctx context.Context, at places) bool
+	observed(ctx context.Context, at places, checks bool) (mpath.Snapshot, error)
 	hookHost() hookHost
 	// resolve follows the links of a device's name; exists says whether it is a block
 	// device.

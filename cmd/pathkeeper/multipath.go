@@ -2,10 +2,12 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strconv"
 	"strings"
+	"time"
 
 	"pathkeeper/mpath"
 	"pathkeeper/policy"
@@ -73,6 +75,7 @@ type multipathOptions struct {
 	alone     bool   // -D: no daemon is asked
 	grouping  string // -p
 	retries   int    // -R
+	retried   bool   // it was given
 	talk      []string
 
 	help, version, dump bool
@@ -147,6 +150,7 @@ func (o *multipathOptions) take(g givenOption) (err error) {
 		if o.retries, err = count(g, 3600); err != nil {
 			return err
 		}
+		o.retried = true
 	case 'p':
 		o.grouping = g.value
 		if !isGrouping(g.value) {
@@ -276,10 +280,26 @@ func (r *multipathRun) say(from int, format string, args ...any) {
 	}
 }
 
+// How long a daemon is waited for whose word is not needed, and then the
+// devices themselves.
+const (
+	askLimit  = 5 * time.Second
+	lookLimit = 90 * time.Second
+)
+
 // look gets the snapshot of the host, without a word of where it comes from: programs
-// read both streams.
+// read both streams. A daemon that does not answer keeps nobody from looking himself.
 func (r *multipathRun) look(ctx context.Context, checks bool) (mpath.Snapshot, error) {
-	return r.on.snapshot(ctx, r.at, checks, func(string) {})
+	asking, end := context.WithTimeout(ctx, askLimit)
+	defer end()
+	if r.on.answers(asking, r.at) {
+		if s, err := r.on.snapshot(asking, r.at, checks, func(string) {}); !errors.Is(err, context.DeadlineExceeded) {
+			return s, err
+		}
+	}
+	looking, end := context.WithTimeout(ctx, lookLimit)
+	defer end()
+	return r.on.observed(looking, r.at, checks)
 }
 
 // list answers -l and -ll.
@@ -299,7 +319,7 @@ func (r *multipathRun) list(ctx context.Context) (ok bool, err error) {
 		}
 		s = one
 	}
-	r.print(s, show.TopologyOptions{Unchecked: !checks})
+	io.WriteString(r.std.out, show.Verbose(s, r.level, show.TopologyOptions{Unchecked: !checks, Bold: terminalOut(r.std.out)}))
 	return true, nil
 }
 
@@ -310,17 +330,6 @@ func (r *multipathRun) nameless() (ok bool, err error) {
 		return false, fmt.Errorf("%s is no block device of this host", r.name)
 	}
 	return true, nil
-}
-
-// print prints maps as the verbosity says.
-func (r *multipathRun) print(s mpath.Snapshot, opt show.TopologyOptions) {
-	switch r.level {
-	case 0:
-	case 1:
-		io.WriteString(r.std.out, show.Names(s))
-	default:
-		io.WriteString(r.std.out, show.Topology(s, opt))
-	}
 }
 
 // groupings are what -p takes.

@@ -117,7 +117,7 @@ func askOnce(client *mpathdClient, command string, std streams) int {
 		return failed(std, "multipathd", err)
 	}
 	text, ok := verdictOf(reply)
-	if _, err := io.WriteString(std.out, text); err != nil || !ok {
+	if _, err := io.WriteString(std.out, withoutBold(text, std.out)); err != nil || !ok {
 		return exitError
 	}
 	return exitDone

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"net"
 	"os"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -157,6 +158,24 @@ func verdictOf(reply string) (text string, ok bool) {
 		return reply, false
 	}
 	return rest, false
+}
+
+// terminalOut says whether what is printed is seen on a terminal.
+func terminalOut(out io.Writer) bool {
+	f, ok := out.(*os.File)
+	if !ok {
+		return false
+	}
+	_, err := unix.IoctlGetTermios(int(f.Fd()), unix.TCGETS)
+	return err == nil
+}
+
+// withoutBold takes bold out of what a daemon says that runs on a terminal, but for one.
+func withoutBold(text string, out io.Writer) string {
+	if !strings.Contains(text, "\x1b[") || terminalOut(out) {
+		return text
+	}
+	return regexp.MustCompile("\x1b\\[[0-9;]*m").ReplaceAllString(text, "")
 }
 
 // socketWait is how long an answer is waited for: uxsock_timeout, and the margin.

@@ -212,7 +212,7 @@ func (r *multipathRun) printChanged(client asker, before, after []listedMap) err
 			if first, rest, found := strings.Cut(text, ": "); found && !strings.ContainsAny(first, " \n") {
 				text = rest // it may say by itself what was done last
 			}
-			io.WriteString(r.std.out, action+": "+text)
+			io.WriteString(r.std.out, action+": "+withoutBold(text, r.std.out))
 		}
 	}
 	return nil

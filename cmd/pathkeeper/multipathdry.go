@@ -87,13 +87,14 @@ func (r *multipathRun) planned(s mpath.Snapshot, p mpath.MapPlan, kind mpath.Pla
 			one.Maps[0].Truth.Size = table.Sectors(q.Seen.Facts.Size)
 		}
 	}
-	text := show.Topology(one, show.TopologyOptions{})
+	one.Maps[0].LastAction = string(kind)
+	text := show.Topology(one, show.TopologyOptions{Actions: true})
 	if made { // what the kernel has not got has no number and no mode
 		head, rest, _ := strings.Cut(text, "\n")
 		second, rest, _ := strings.Cut(rest, "\n")
 		text = strings.Replace(head, " dm-4294967295 ", " undef ", 1) + "\n" + strings.TrimSuffix(second, " wp=rw") + " wp=undef\n" + rest
 	}
-	io.WriteString(r.std.out, string(kind)+": "+text)
+	io.WriteString(r.std.out, text)
 }
 
 // groupsOf gives the groups of a table that nobody has loaded yet.

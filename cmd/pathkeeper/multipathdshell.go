@@ -54,7 +54,7 @@ func talk(client *mpathdClient, command string, std streams) *mpathdClient {
 		return client
 	}
 	text, _ := verdictOf(reply)
-	_, _ = io.WriteString(std.out, text)
+	_, _ = io.WriteString(std.out, withoutBold(text, std.out))
 	return client
 }
 

@@ -12,7 +12,7 @@ import (
 	"pathkeeper/daemon"
 	"pathkeeper/mpath"
 	"pathkeeper/policy"
-	"pathkeeper/policy/ere"
+	"pathkeeper/server"
 	"pathkeeper/sysfs"
 )
 
@@ -23,6 +23,16 @@ func (thisMachine) unprivileged() bool { return os.Geteuid() != 0 }
 func (thisMachine) sleep(d time.Duration) { time.Sleep(d) }
 
 func (thisMachine) hookHost() hookHost { return systemHost() }
+
+// answers says whether our own daemon does; it knows more than a look does.
+func (thisMachine) answers(ctx context.Context, at places) bool {
+	_, err := server.NewClient(at.socket).Status(ctx)
+	return err == nil
+}
+
+func (thisMachine) observed(ctx context.Context, at places, checks bool) (mpath.Snapshot, error) {
+	return daemon.Observe(ctx, observeOptions(at, checks))
+}
 
 // resolve follows the links that a device is named by: /dev/disk/by-id/..., /dev/mapper/NAME.
 func (thisMachine) resolve(name string) string {
@@ -61,6 +71,12 @@ func (simMachine) unprivileged() bool { return false }
 func (m simMachine) sleep(d time.Duration) { m.s.Sleep(mpath.Span(d)) }
 
 func (m simMachine) hookHost() hookHost { return simHost(m) }
+
+func (m simMachine) answers(context.Context, places) bool { return m.s.Running() && !m.s.Paused() }
+
+func (m simMachine) observed(_ context.Context, _ places, checks bool) (mpath.Snapshot, error) {
+	return m.s.Observed(checks)
+}
 
 func (simMachine) resolve(name string) string { return name }
 
@@ -125,17 +141,18 @@ func (r *multipathRun) resolved() string {
 // dumpFor prints a configuration without the device entries that no device here
 // matches, and with an entry for every map.
 func dumpFor(std streams, c policy.Config, messages []configs.Message, s mpath.Snapshot) error {
-	keep := func(d policy.Device) bool {
-		vendor, err1 := ere.Compile(d.Vendor)
-		product, err2 := ere.Compile(d.Product)
-		for _, p := range s.Paths {
-			id := p.Seen.Identity
-			if p.WWID != "" && err1 == nil && err2 == nil && vendor.Match(id.Vendor) && product.Match(id.Model) {
-				return true
-			}
+	rules, _ := policy.Compile(c)
+	of := func(d policy.Device) [4]string { return [4]string{d.Vendor, d.Product, d.Revision, d.Origin.String()} }
+	used := map[[4]string]bool{}
+	for _, p := range s.Paths {
+		if p.WWID == "" {
+			continue
 		}
-		return false
+		for _, d := range rules.Matches(p.Seen.Identity) {
+			used[of(d)] = true
+		}
 	}
+	keep := func(d policy.Device) bool { return used[of(d)] }
 	for _, m := range s.Maps {
 		there := false
 		for _, e := range c.Multipaths {

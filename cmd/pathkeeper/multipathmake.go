@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"time"
 
 	"pathkeeper/daemon"
@@ -115,13 +116,8 @@ func (r *multipathRun) changed(s mpath.Snapshot, wwid, action string) {
 	if !ok || len(one.Maps) == 0 || !one.Maps[0].Known {
 		return
 	}
-	switch r.level {
-	case 0:
-	case 1:
-		io.WriteString(r.std.out, show.Names(one))
-	default:
-		io.WriteString(r.std.out, action+": "+show.Topology(one, show.TopologyOptions{}))
-	}
+	one.Maps[0].LastAction = action
+	io.WriteString(r.std.out, show.Verbose(one, r.level, show.TopologyOptions{Actions: true, Bold: terminalOut(r.std.out)}))
 }
 
 // onlyOf limits what is done to the map that the device argument stands for.
@@ -186,6 +182,13 @@ func wwidOf(s mpath.Snapshot, name string) (string, bool) {
 
 // flush removes a map, or all that nobody uses.
 func (r *multipathRun) flush(ctx context.Context) (ok bool, err error) {
+	if cfg, _, err := r.on.config(r.at); err == nil && !r.retried {
+		for _, s := range cfg.Defaults {
+			if n, err := strconv.Atoi(s.Value); s.Keyword == "remove_retries" && err == nil && n >= 0 {
+				r.retries = n
+			}
+		}
+	}
 	client, err := r.dial()
 	switch {
 	case err == nil:

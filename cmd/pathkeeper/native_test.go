@@ -234,7 +234,7 @@ func TestParseMultipath(t *testing.T) {
 		"-ll -v 1 mpatha x": {task: taskListLong, level: 1, name: "mpatha"},
 		"-ll -- -odd":       {task: taskListLong, level: 2, name: "-odd"},
 		"-f x":              {task: taskFlush, level: 2, name: "x"},
-		"-F -R3 -q":         {task: taskFlushAll, level: 2, retries: 3, queueing: true},
+		"-F -R3 -q":         {task: taskFlushAll, level: 2, retries: 3, retried: true, queueing: true},
 		"-p multibus -d":    {task: taskDry, level: 2, grouping: "multibus"},
 		"-dll":              {task: taskListLong, level: 2},
 		"-riBDM /x":         {level: 2, reload: true, ignore: true, readNames: true, alone: true},
