@@ -42,6 +42,7 @@ func operatorCommands(at *places, std streams) []*cobra.Command {
 		o.group(),
 		o.many("disable-queueing", "Do not queue I/O without a path, whatever is configured", mpath.CommandDisableQueueing),
 		o.many("restore-queueing", "Queue as configured again", mpath.CommandRestoreQueueing),
+		o.keepQueueing(),
 		o.many("reset-counts", "Count loads, switches and faults from 0 again", mpath.CommandResetStats),
 		o.unused(),
 	)
@@ -99,6 +100,27 @@ func (o operator) group() *cobra.Command {
 			return o.do(c, mpath.Command{Kind: mpath.CommandSwitchGroup, Map: args[0], Arg: args[1]})
 		},
 	}
+}
+
+// keepQueueing is multipathd's `forcequeueing daemon`: it is about the daemon's end, and
+// lasts as long as the daemon does.
+func (o operator) keepQueueing() *cobra.Command {
+	off := false
+	c := &cobra.Command{
+		Use: "keep-queueing", Short: "Leave queueing as it is when the daemon stops", Args: takes(0, 0, ""),
+		Long: `Leave queueing as it is on every map when the daemon stops, whatever
+queue_without_daemon says: where another daemon follows at once, no I/O fails between
+the two. It holds until the daemon's end.`,
+		RunE: func(c *cobra.Command, _ []string) error {
+			kind := mpath.CommandForceQueueing
+			if off {
+				kind = mpath.CommandUnforceQueueing
+			}
+			return o.do(c, mpath.Command{Kind: kind})
+		},
+	}
+	c.Flags().BoolVar(&off, "off", false, "go by queue_without_daemon again")
+	return c
 }
 
 func (o operator) unused() *cobra.Command {
