@@ -556,6 +556,9 @@ func operations() []operation {
 		{"forget a load", mpath.ForgetLoad{Seq: 4, WWID: "w1"}, Engine{}, well},
 		{"save deadlines", mpath.SaveDeadlines{Seq: 4, Deadlines: []mpath.Deadline{{WWID: "w1", At: 1000, Expired: true}}}, Engine{}, well},
 		{"trigger", mpath.Trigger{Seq: 4, Name: "sda", Verb: "change"}, Engine{}, well},
+		{"trigger of a disk with partitions", mpath.Trigger{Seq: 4, Name: "sda", Verb: "add"}, Engine{}, with(func(h *host) {
+			h.disk.Partitions = []sysfs.Partition{{Name: "sda1", Number: 1}, {Name: "sda2", Number: 2}}
+		})},
 		{"owner", mpath.SetOwner{Seq: 4, Dev: table.DevNum{Major: 253, Minor: 3}, Owner: owner}, Engine{}, well},
 		{"start", nil, Engine{}, saved},
 		{"a note", mpath.Note{}, Engine{}, well},

@@ -9,6 +9,7 @@ import (
 	"pathkeeper/mpath"
 	"pathkeeper/policy"
 	"pathkeeper/statefile"
+	"pathkeeper/sysfs"
 )
 
 // State files: read once at the start, written as a whole by the one
@@ -174,13 +175,34 @@ func (e *Engine) savePRKey(a mpath.SavePRKey) Step {
 	return e.update(a.Seq, e.Files.PRKeys, change, func() Step { return done(mpath.ActionDone{Seq: a.Seq}) })
 }
 
+// trigger asks for the uevent of a path, then for those of its partitions: what
+// udev says of them depends on what it says of the disk.
 func (e *Engine) trigger(a mpath.Trigger) Step {
-	return ask(Ask{Kind: KindSetAttr, Path: "block/" + a.Name + "/uevent", Text: a.Verb}, func(r Answer) Step {
-		if errnoOf(r.Errno) == mpath.ErrnoGone {
-			r = Answer{} // it left meanwhile: nothing to tell
+	ended := func(r Answer) Step { return fileDone(a.Seq, "triggering a uevent", a.Name)(r) }
+	return ask(eventAsk("block/"+a.Name, a.Verb), func(r Answer) Step {
+		switch {
+		case errnoOf(r.Errno) == mpath.ErrnoGone:
+			return ended(Answer{}) // it left meanwhile: nothing to tell
+		case r.Errno != 0:
+			return ended(r)
 		}
-		return fileDone(a.Seq, "triggering a uevent", a.Name)(r)
+		return ask(Ask{Kind: KindDisk, Device: a.Name}, func(r Answer) Step {
+			return eventsOf(a, r.Disk.Partitions, ended)
+		})
 	})
+}
+
+func eventAsk(place, verb string) Ask {
+	return Ask{Kind: KindSetAttr, Path: place + "/uevent", Text: verb}
+}
+
+// eventsOf asks for those of the partitions, one after the other. One that has
+// left is passed over, and so is what cannot be asked for: the disk's has been.
+func eventsOf(a mpath.Trigger, parts []sysfs.Partition, ended func(Answer) Step) Step {
+	if len(parts) == 0 {
+		return ended(Answer{})
+	}
+	return ask(eventAsk("block/"+a.Name+"/"+parts[0].Name, a.Verb), func(Answer) Step { return eventsOf(a, parts[1:], ended) })
 }
 
 func (e *Engine) setOwner(a mpath.SetOwner) Step {
