@@ -2,6 +2,7 @@ package mpath
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -253,10 +254,21 @@ func PlansDiffer(was, now Plan) string {
 		return "the world has moved since the plan was made: " + strings.Join(moved, "; ") + "; plan again"
 	}
 	var a, b bytes.Buffer
-	if encodePlain(&a, was.Maps) != nil || encodePlain(&b, now.Maps) != nil || a.String() != b.String() {
+	if encodePlain(&a, inOrder(was.Maps)) != nil || encodePlain(&b, inOrder(now.Maps)) != nil || a.String() != b.String() {
 		return "what would be done now is something else than the plan says; plan again"
 	}
 	return ""
+}
+
+// inOrder has the steps of each map in one order: a rename may come before a load or
+// after it, as a load waits for what its paths are asked at that moment.
+func inOrder(maps []MapPlan) []MapPlan {
+	maps = slices.Clone(maps)
+	for i := range maps {
+		maps[i].Steps = slices.Clone(maps[i].Steps)
+		slices.SortStableFunc(maps[i].Steps, func(a, b PlanStep) int { return cmp.Compare(a.Kind, b.Kind) })
+	}
+	return maps
 }
 
 func movedMap(was, is PlanHave, say func(string, ...any)) {
