@@ -15,8 +15,9 @@ import (
 
 // Keys of udev(7) that the shipped rules use, with the operators each may have.
 var (
-	matchKeys  = []string{"ACTION", "SUBSYSTEM", "KERNEL", "ATTR", "ENV"}
+	matchKeys  = []string{"ACTION", "SUBSYSTEM", "KERNEL", "ATTR", "ENV", "TEST"}
 	assignKeys = []string{"ENV", "SYMLINK", "OPTIONS", "OWNER", "GROUP", "MODE", "GOTO", "LABEL", "IMPORT", "RUN"}
+	runs       = []string{DefaultProgram, "/usr/bin/systemd-run", "/usr/bin/systemctl"}
 	importArgs = []string{"cmdline", "db", "parent", "program"}
 	token      = regexp.MustCompile(`^([A-Z]+)(?:\{([^}]+)\})?(==|!=|\+=|:=|=)"([^"]*)"$`)
 )
@@ -24,7 +25,7 @@ var (
 // The files say what udevd can read: known keys, fitting operators, balanced
 // quotes, every GOTO forward to a label that is there once.
 func TestRulesAreWellFormed(t *testing.T) {
-	for _, file := range Files("") {
+	for _, file := range append(Files(""), FilesAsMultipathTools("")...) {
 		t.Run(file.Name, func(t *testing.T) {
 			if !strings.HasSuffix(file.Content, "\n") {
 				t.Error("no newline at the end")
@@ -62,8 +63,12 @@ func TestRulesAreWellFormed(t *testing.T) {
 							t.Errorf("rule %d: program %s", n+1, value)
 						}
 					case "RUN":
-						if value != DefaultProgram+" kpartx -un -p "+partition.UdevDelimiter+" /dev/$name" {
+						kpartx := strings.HasPrefix(value, DefaultProgram+" kpartx ")
+						if kpartx && value != DefaultProgram+" kpartx -un -p "+partition.UdevDelimiter+" /dev/$name" {
 							t.Errorf("rule %d: program %s", n+1, value)
+						}
+						if op != "+=" || !slices.ContainsFunc(runs, func(p string) bool { return strings.HasPrefix(value, p+" ") }) {
+							t.Errorf("rule %d: RUN%s%s", n+1, op, value)
 						}
 					case "ENV", "ATTR":
 						if arg == "" {
@@ -112,6 +117,8 @@ func TestOrderAmongOthers(t *testing.T) {
 	names := []string{
 		"10-dm.rules", "13-dm-disk.rules", "50-udev-default.rules", "55-dm.rules", "60-persistent-storage.rules",
 		"60-persistent-storage-dm.rules", "95-dm-notify.rules", "99-systemd.rules",
+		// Of multipath-tools, upstream's and Debian's.
+		"56-multipath.rules", "60-multipath.rules", "11-dm-mpath.rules", "56-dm-mpath.rules", "68-del-part-nodes.rules",
 	}
 	for _, f := range Files("") {
 		names = append(names, f.Name)
@@ -121,7 +128,10 @@ func TestOrderAmongOthers(t *testing.T) {
 	for _, chain := range [][]string{
 		{"10-dm.rules", "11-pathkeeper-dm.rules", "13-dm-disk.rules"},
 		{"55-dm.rules", "56-pathkeeper-dm.rules", "60-persistent-storage-dm.rules"},
-		{"56-pathkeeper.rules", "60-persistent-storage.rules"},
+		{"56-multipath.rules", "60-multipath.rules", "60-pathkeeper.rules", "60-persistent-storage.rules"},
+		{"11-dm-mpath.rules", "11-pathkeeper-dm.rules"},
+		{"56-dm-mpath.rules", "56-pathkeeper-dm.rules"},
+		{"68-del-part-nodes.rules", "68-pathkeeper-partitions.rules", "99-systemd.rules"},
 		{"50-udev-default.rules", "57-pathkeeper-owner.rules"},
 		{"56-pathkeeper-dm.rules", "57-pathkeeper-owner.rules"},
 		{"60-persistent-storage-dm.rules", "66-pathkeeper-parts.rules", "95-dm-notify.rules"},
@@ -137,57 +147,9 @@ func TestOrderAmongOthers(t *testing.T) {
 
 func TestFilesForAnotherProgram(t *testing.T) {
 	for _, f := range Files("/opt/pk/bin/pathkeeper") {
-		if strings.Contains(f.Content, DefaultProgram+" ") || !strings.Contains(f.Content, `"/opt/pk/bin/pathkeeper udev hook"`) && !strings.Contains(f.Content, `"/opt/pk/bin/pathkeeper kpartx `) {
+		if strings.Contains(f.Content, DefaultProgram+" ") || !strings.Contains(f.Content, `"/opt/pk/bin/pathkeeper `) {
 			t.Errorf("%s: %s", f.Name, f.Content)
 		}
-	}
-}
-
-// What a rule reads by name the hook writes under the same name.
-func TestHookWritesWhatRulesRead(t *testing.T) {
-	written := map[string]bool{"DM_MULTIPATH_DEVICE_PATH": true}
-	for _, facts := range []MapFacts{
-		{UUID: "mpath-3600a", UID: "1", GID: "1", Mode: 0o600, WasReady: "1", Reload: true, ValidPaths: Unknown, ActivePaths: 1},
-		{UUID: "part1-mpath-3600a", Mode: -1},
-	} {
-		for _, kv := range MapProperties(facts) {
-			written[kv.Key] = true
-		}
-	}
-	named := policy.Decision{Claim: policy.ClaimNo, Single: policy.Single{ID: "3600a", Name: "ocr1", Mode: 0o660}}
-	for _, kv := range DiskProperties(named, DiskOwner{UID: "1", GID: "2"}) {
-		written[kv.Key] = true
-	}
-	all := pathRules + mapRules + ownerRules
-	for key := range written {
-		if !strings.Contains(all, "{"+key+"}") {
-			t.Errorf("no rule reads %s", key)
-		}
-	}
-}
-
-func TestPathProperties(t *testing.T) {
-	cases := []struct {
-		claim policy.Claim
-		want  string
-	}{
-		{policy.ClaimYes, "1"}, {policy.ClaimFinal, "1"}, {policy.ClaimNo, "0"}, {policy.ClaimMaybe, "0"}, {policy.ClaimUnknown, ""},
-	}
-	for _, c := range cases {
-		got := ""
-		for _, kv := range PathProperties(policy.Decision{Claim: c.claim, Reason: "r"}) {
-			if kv.Key == "DM_MULTIPATH_DEVICE_PATH" {
-				got = kv.Value
-			}
-		}
-		if got != c.want {
-			t.Errorf("%s: %q, want %q", c.claim, got, c.want)
-		}
-	}
-	d := policy.Decision{Claim: policy.ClaimNo, Reason: "blacklisted by devnode \"^sd\"\nX=1", Origin: policy.Origin{File: "/etc/multipath.conf", Line: 3, Column: 9}}
-	want := "DM_MULTIPATH_DEVICE_PATH=\"0\"\nPATHKEEPER_REASON=\"blacklisted by devnode _^sd__X=1 [/etc/multipath.conf:3:9]\"\n"
-	if diff := cmp.Diff(want, Format(PathProperties(d))); diff != "" {
-		t.Error(diff)
 	}
 }
 
@@ -216,79 +178,6 @@ func TestDiskProperties(t *testing.T) {
 		}
 		if diff := cmp.Diff(c.want, strings.Join(got, " ")); diff != "" {
 			t.Errorf("%s: %s", c.name, diff)
-		}
-	}
-}
-
-func TestMapReady(t *testing.T) {
-	base := MapFacts{UUID: "mpath-3600a", ValidPaths: Unknown, ActivePaths: Unknown, Mode: -1}
-	cases := []struct {
-		name      string
-		change    func(*MapFacts)
-		ready     string
-		unchanged bool
-	}{
-		{"new", func(*MapFacts) {}, "1", false},
-		{"new without paths", func(f *MapFacts) { f.NoPaths = true }, "0", false},
-		{"suspended before its first use", func(f *MapFacts) { f.Suspended = true }, "0", false},
-		{"suspended in use", func(f *MapFacts) { f.Suspended = true; f.WasReady = "1" }, "1", false},
-		{"reload", func(f *MapFacts) { f.Reload = true; f.WasReady = "1" }, "1", true},
-		{"reload that makes it ready", func(f *MapFacts) { f.Reload = true; f.WasReady = "0" }, "1", false},
-		{"path failed", func(f *MapFacts) { f.Action = actionFailed; f.ValidPaths = 1; f.WasReady = "1" }, "1", true},
-		{"last path failed", func(f *MapFacts) { f.Action = actionFailed; f.ValidPaths = 0; f.WasReady = "1" }, "0", false},
-		{"path failed while not ready", func(f *MapFacts) { f.Action = actionFailed; f.ValidPaths = 1; f.WasReady = "0" }, "0", false},
-		{"first path back", func(f *MapFacts) { f.Action = actionReinstated; f.ValidPaths = 1; f.WasReady = "0" }, "1", false},
-		{"another path back", func(f *MapFacts) { f.Action = actionReinstated; f.ValidPaths = 2; f.WasReady = "1" }, "1", true},
-		{"trigger, all failed", func(f *MapFacts) { f.ActivePaths = 0; f.WasReady = "1" }, "0", false},
-		{"trigger, some active", func(f *MapFacts) { f.ActivePaths = 2; f.WasReady = "0" }, "1", false},
-	}
-	for _, c := range cases {
-		t.Run(c.name, func(t *testing.T) {
-			f := base
-			c.change(&f)
-			got := map[string]string{}
-			for _, kv := range MapProperties(f) {
-				got[kv.Key] = kv.Value
-			}
-			if got["MPATH_DEVICE_READY"] != c.ready || (got["MPATH_UNCHANGED"] == "1") != c.unchanged {
-				t.Errorf("%v", got)
-			}
-		})
-	}
-}
-
-func TestMapProperties(t *testing.T) {
-	owner := MapFacts{UUID: "mpath-3600a0b8", UID: "54321", GID: "503", Mode: 0o660, ValidPaths: Unknown, ActivePaths: Unknown}
-	part := owner
-	part.UUID = "part2-mpath-1ATA_x"
-	cases := []struct {
-		facts MapFacts
-		want  []KV
-	}{
-		{owner, []KV{
-			{"MPATH_DEVICE_READY", "1"},
-			{"DM_TYPE", "scsi"},
-			{"DM_SERIAL", "3600a0b8"},
-			{"DM_WWN", "0x600a0b8"},
-			{"PATHKEEPER_UID", "54321"},
-			{"PATHKEEPER_GID", "503"},
-			{"PATHKEEPER_MODE", "0660"},
-		}},
-		{part, []KV{
-			{"DM_PART", "2"},
-			{"DM_TYPE", "scsi"},
-			{"DM_SERIAL", "1ATA_x"},
-			{"PATHKEEPER_UID", "54321"},
-			{"PATHKEEPER_GID", "503"},
-			{"PATHKEEPER_MODE", "0660"},
-		}},
-		{MapFacts{UUID: "LVM-x"}, nil},
-		{MapFacts{UUID: "partx-mpath-3"}, nil},
-		{MapFacts{UUID: "mpath-"}, nil},
-	}
-	for _, c := range cases {
-		if diff := cmp.Diff(c.want, MapProperties(c.facts)); diff != "" {
-			t.Errorf("%s: %s", c.facts.UUID, diff)
 		}
 	}
 }

@@ -3,15 +3,22 @@ package main
 import (
 	"bytes"
 	"encoding/hex"
+	"errors"
+	"io"
+	"io/fs"
 	"net"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
 
 	"pathkeeper/configs"
+	"pathkeeper/dmmap/table"
 	"pathkeeper/engine"
-	"pathkeeper/rules"
 )
 
 const testWWID = "3600a0980000000000000000000000001"
@@ -33,7 +40,7 @@ func newFakeHost(t testing.TB) *fakeHost {
 			Native: at("etc/pathkeeper/pathkeeper.yaml"), NativeDir: at("etc/pathkeeper/conf.d"),
 		},
 		engine: engine.DefaultFiles(), socket: at("s"), enabled: []string{at("wants/*.wants/pathkeeper.service")},
-		lookup: lookupID, active: func(string) int { return rules.Unknown },
+		pidFile: at("run/multipathd.pid"), proc: "/proc", lookup: lookupID, active: func(string) ([]table.DevNum, bool) { return nil, false },
 	}}
 	h.write("wants/sysinit.target.wants/pathkeeper.service", "")
 	h.write("mounts", "")
@@ -180,6 +187,11 @@ func TestHookPath(t *testing.T) {
 		{"native", func(h *fakeHost) {
 			h.write("etc/pathkeeper/pathkeeper.yaml", "blacklist:\n  devnode: '^sda'\n")
 		}, "0", "pathkeeper.yaml:2:"},
+		{"the daemon runs and does not answer", func(h *fakeHost) {
+			h.write("etc/multipath/wwids", "/"+testWWID+"/\n")
+			os.RemoveAll(filepath.Join(h.dir, "wants"))
+			h.full("@pathkeeper-hook-full")
+		}, "1", "wwids"},
 		{"smart, two paths", func(h *fakeHost) { h.write("etc/multipath.conf", "defaults {\n find_multipaths smart\n}\n") }, "1", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -237,5 +249,238 @@ func TestHookFails(t *testing.T) {
 	h.write("etc/multipath.conf", "defaults {\n reservation_key nonsense\n}\n")
 	if got, code, talk := h.event("DEVPATH=/devices/x/block/sda"); code != exitError || len(got) != 0 || !strings.Contains(talk, "multipath.conf:2:") {
 		t.Errorf("broken config: exit %d, %v, %q", code, got, talk)
+	}
+}
+
+// full has a daemon that does not take its callers any more.
+func (h *fakeHost) full(socket string) {
+	h.t.Helper()
+	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	h.t.Cleanup(func() { unix.Close(fd) })
+	if err := unix.Bind(fd, &unix.SockaddrUnix{Name: socket}); err != nil {
+		h.t.Fatal(err)
+	}
+	if err := unix.Listen(fd, 0); err != nil {
+		h.t.Fatal(err)
+	}
+	for {
+		caller, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
+		if err != nil {
+			h.t.Fatal(err)
+		}
+		h.t.Cleanup(func() { unix.Close(caller) })
+		if err := unix.Connect(caller, &unix.SockaddrUnix{Name: socket}); err == unix.EAGAIN {
+			break
+		} else if err != nil {
+			h.t.Fatal(err)
+		}
+	}
+	h.host.socket = socket
+}
+
+// Where multipathd manages the host its rules are right about the claim, ours where
+// our daemon does, runs or will run; without other rules it is ours alone.
+func TestHookBesideMultipathTools(t *testing.T) {
+	listen := func(h *fakeHost, exe string) {
+		h.full("@pathkeeper-hook-other")
+		h.write("run/multipathd.pid", "812\n")
+		h.link("proc/812/exe", exe)
+		h.link("proc/self/exe", "/usr/sbin/pathkeeper")
+		h.host.proc = filepath.Join(h.dir, "proc")
+	}
+	stopped := func(h *fakeHost) { os.RemoveAll(filepath.Join(h.dir, "wants")) }
+	for _, c := range []struct {
+		name   string
+		change func(*fakeHost)
+		theirs string
+		want   string // of the hook: "" it leaves what they said
+		reason string
+	}{
+		{"ours is enabled, they say no", func(*fakeHost) {}, "0", "1", "wwids"},
+		{"ours runs, they say no", func(h *fakeHost) { stopped(h); listen(h, "/usr/sbin/pathkeeper") }, "0", "1", "wwids"},
+		{"ours runs, replaced since", func(h *fakeHost) { stopped(h); listen(h, "/usr/sbin/pathkeeper (deleted)") }, "0", "1", "wwids"},
+		{"theirs runs though ours is enabled", func(h *fakeHost) { listen(h, "/usr/sbin/multipathd") }, "0", "", "multipathd (process 812) manages this host, and its rules have said 0"},
+		{"theirs runs, they say yes", func(h *fakeHost) { listen(h, "/usr/sbin/multipathd") }, "1", "", "said 1"},
+		{"theirs runs, without its rules", func(h *fakeHost) { listen(h, "/usr/sbin/multipathd") }, "", "1", "wwids"},
+		{"nobody runs", stopped, "1", "", "said 1"},
+		{"nobody runs, without their rules", stopped, "", "0", "nobody would build"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			h := newFakeHost(t)
+			h.write("etc/multipath/wwids", "/"+testWWID+"/\n")
+			c.change(h)
+			env := []string{"ACTION=add", "DEVPATH=/devices/x/block/sda", "DEVNAME=/dev/sda", "DEVTYPE=disk", "SUBSYSTEM=block"}
+			if c.theirs != "" {
+				env = append(env, "DM_MULTIPATH_DEVICE_PATH="+c.theirs)
+			}
+			got, code, talk := h.event(env...)
+			if code != exitDone || talk != "" || got["DM_MULTIPATH_DEVICE_PATH"] != c.want || (got["PATHKEEPER_LEFT"] == "1") != (c.want == "") {
+				t.Errorf("exit %d %s: %v, want %q", code, talk, got, c.want)
+			}
+			if !strings.Contains(got["PATHKEEPER_REASON"], c.reason) {
+				t.Errorf("because %q, want %q", got["PATHKEEPER_REASON"], c.reason)
+			}
+		})
+	}
+}
+
+// What udev said before decides, not what other rules say in the same event.
+func TestHookReleased(t *testing.T) {
+	h := newFakeHost(t)
+	h.write("etc/multipath.conf", "defaults {\n find_multipaths greedy\n}\n")
+	env := []string{"ACTION=add", "DEVPATH=/devices/x/block/sda", "DEVTYPE=disk", "SUBSYSTEM=block", "DM_MULTIPATH_DEVICE_PATH=0"}
+	if got, _, _ := h.event(env...); got["DM_MULTIPATH_DEVICE_PATH"] != "1" {
+		t.Errorf("said in this event: %v", got)
+	}
+	h.write("run/udev/data/b8:0", "E:DM_MULTIPATH_DEVICE_PATH=0\n")
+	if got, _, _ := h.event(env...); got["DM_MULTIPATH_DEVICE_PATH"] != "0" {
+		t.Errorf("said before: %v", got)
+	}
+}
+
+// find_multipaths smart holds a lone path back, and ends that in each of its ways.
+func TestHookWait(t *testing.T) {
+	lone := func(t *testing.T) (h *fakeHost, file string) {
+		h = newFakeHost(t)
+		h.write("etc/multipath.conf", "defaults {\n find_multipaths smart\n find_multipaths_timeout 20\n}\n")
+		os.Remove(filepath.Join(h.dir, "sys/block/sdb"))
+		return h, filepath.Join(h.dir, waitDir, "8:0")
+	}
+	t.Run("time goes by", func(t *testing.T) {
+		h, file := lone(t)
+		got := h.sda()
+		if got["DM_MULTIPATH_DEVICE_PATH"] != "2" || got["PATHKEEPER_WAIT"] != "start" || got["FIND_MULTIPATHS_WAIT_UNTIL"] != "20.000000" {
+			t.Errorf("first event: %v", got)
+		}
+		h.write("run/udev/data/b8:0", "E:DM_MULTIPATH_DEVICE_PATH=1\nE:FIND_MULTIPATHS_WAIT_UNTIL=20.000000\n")
+		got = h.sda()
+		if got["DM_MULTIPATH_DEVICE_PATH"] != "2" || got["PATHKEEPER_WAIT"] != "" || !strings.HasPrefix(got["FIND_MULTIPATHS_WAIT_UNTIL"], "19.") {
+			t.Errorf("second event: %v", got)
+		}
+		past := time.Now().Add(-time.Second)
+		if err := os.Chtimes(file, past, past); err != nil {
+			t.Fatal(err)
+		}
+		got = h.sda()
+		if got["DM_MULTIPATH_DEVICE_PATH"] != "0" || got["FIND_MULTIPATHS_WAIT_UNTIL"] != "0" || !strings.Contains(got["PATHKEEPER_REASON"], "no second path came") {
+			t.Errorf("after its time: %v", got)
+		}
+	})
+	t.Run("the clock is put back", func(t *testing.T) {
+		h, file := lone(t)
+		h.sda()
+		late := time.Now().Add(time.Hour)
+		if err := os.Chtimes(file, late, late); err != nil {
+			t.Fatal(err)
+		}
+		if got := h.sda(); got["DM_MULTIPATH_DEVICE_PATH"] != "0" {
+			t.Errorf("%v", got)
+		}
+	})
+	t.Run("a second path comes", func(t *testing.T) {
+		h, _ := lone(t)
+		h.sda()
+		h.write("run/udev/data/b8:0", "E:DM_MULTIPATH_DEVICE_PATH=1\nE:FIND_MULTIPATHS_WAIT_UNTIL=20.000000\n")
+		h.disk("sdc", "8:32", "2:0:0:1")
+		if got := h.sda(); got["DM_MULTIPATH_DEVICE_PATH"] != "1" || got["PATHKEEPER_WAIT"] != "cancel" || got["FIND_MULTIPATHS_WAIT_CANCELLED"] != "1" {
+			t.Errorf("%v", got)
+		}
+	})
+	t.Run("no file can be made", func(t *testing.T) {
+		h, _ := lone(t)
+		h.write("run/multipath", "in the way")
+		if got := h.sda(); got["DM_MULTIPATH_DEVICE_PATH"] != "0" {
+			t.Errorf("%v", got)
+		}
+	})
+	t.Run("the disk leaves", func(t *testing.T) {
+		h, file := lone(t)
+		h.sda()
+		if got, code, talk := h.event("ACTION=remove", "DEVPATH=/devices/x/block/sda", "MAJOR=8", "MINOR=0"); code != exitDone || len(got) != 0 {
+			t.Errorf("exit %d, %v, %s", code, got, talk)
+		}
+		if _, err := os.Stat(file); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("the file is still there: %v", err)
+		}
+		for _, odd := range [][]string{{"MAJOR=8"}, {"MAJOR=..", "MINOR=/../../../etc/passwd"}} {
+			if _, code, _ := h.event(append(odd, "ACTION=remove", "DEVPATH=/x/sda")...); code == exitDone && len(odd) > 1 {
+				t.Errorf("%v is taken", odd)
+			}
+		}
+	})
+}
+
+// The paths that sysfs calls dead do not count, whatever the kernel's table says.
+func TestHookUsablePaths(t *testing.T) {
+	h := newFakeHost(t)
+	h.dm("dm-0", "253:0", "mpath-"+testWWID, "sda", "sdb")
+	h.host.active = func(string) ([]table.DevNum, bool) { return []table.DevNum{{Major: 8, Minor: 0}}, true }
+	h.write("sys/dev/block/8:0/device/state", "running\n")
+	ready := func() string {
+		got, _, _ := h.event("ACTION=change", "DEVPATH=/devices/virtual/block/dm-0")
+		return got["MPATH_DEVICE_READY"]
+	}
+	if ready() != "1" {
+		t.Error("a running path does not count")
+	}
+	h.write("sys/dev/block/8:0/device/state", "transport-offline\n")
+	if ready() != "0" {
+		t.Error("a dead path counts")
+	}
+}
+
+// countingHost counts what goes beyond reading files.
+type countingHost struct {
+	host
+	asked map[string]int
+}
+
+func (c countingHost) manager() manager {
+	c.asked["manager"]++
+	return c.host.manager()
+}
+
+func (c countingHost) activePaths(uuid string) ([]table.DevNum, bool) {
+	c.asked["dm"]++
+	return c.host.activePaths(uuid)
+}
+
+func (c countingHost) held(name string) bool {
+	c.asked["open"]++
+	return c.host.held(name)
+}
+
+// What an event costs beyond reading files: a disk never asks device-mapper, a map
+// never asks for the daemon, and only a lone path that nothing speaks for is opened.
+func TestHookAsksLittle(t *testing.T) {
+	h := newFakeHost(t)
+	h.dm("dm-0", "253:0", "mpath-3nobody")
+	count := func(env ...string) map[string]int {
+		c := countingHost{h.host, map[string]int{}}
+		if hookMain(c, append(env, "ACTION=change"), streams{io.Discard, io.Discard}) != exitDone {
+			t.Errorf("%v is not answered", env)
+		}
+		return c.asked
+	}
+	if diff := cmp.Diff(map[string]int{"manager": 1}, count("DEVPATH=/x/block/sda", "DEVTYPE=disk")); diff != "" {
+		t.Errorf("a disk: %s", diff)
+	}
+	if diff := cmp.Diff(map[string]int{"dm": 1}, count("DEVPATH=/x/block/dm-0")); diff != "" {
+		t.Errorf("a map: %s", diff)
+	}
+	if diff := cmp.Diff(map[string]int{}, count("DEVPATH=/x/block/dm-0", "DM_NR_VALID_PATHS=1", "DM_ACTION=PATH_FAILED")); diff != "" {
+		t.Errorf("a path of a map has failed: %s", diff)
+	}
+	h.write("etc/multipath.conf", "defaults {\n find_multipaths smart\n}\n")
+	if diff := cmp.Diff(map[string]int{"manager": 1}, count("DEVPATH=/x/block/sda", "DEVTYPE=disk")); diff != "" {
+		t.Errorf("a LUN with two paths: %s", diff)
+	}
+	h.write("sys/block/sda/device/wwid", "naa.1\n")
+	h.write("sys/block/sdb/device/wwid", "naa.2\n")
+	if diff := cmp.Diff(map[string]int{"manager": 1, "open": 1}, count("DEVPATH=/x/block/sda", "DEVTYPE=disk")); diff != "" {
+		t.Errorf("a lone path: %s", diff)
 	}
 }

@@ -5,8 +5,6 @@ import (
 	"strconv"
 	"strings"
 
-	"golang.org/x/sys/unix"
-
 	"pathkeeper/dmmap"
 	"pathkeeper/dmmap/dmioctl"
 	"pathkeeper/dmmap/table"
@@ -17,25 +15,36 @@ import (
 	"pathkeeper/uevent"
 )
 
-// errRefused is what a socket says that nobody listens at.
-const errRefused = unix.ECONNREFUSED
-
 // mapFacts gathers what the hook knows of a multipath map, or of a partition of one.
 func (d *decider) mapFacts(disk sysfs.Disk, env uevent.Props) rules.MapFacts {
+	before := d.before(disk)
 	f := rules.MapFacts{
 		UUID: disk.DM.UUID, Suspended: disk.DM.Suspended || env.Value("DM_SUSPENDED") == "1",
-		Reload: env.Value("DM_SUBSYSTEM_UDEV_FLAG0") == "1", NoPaths: env.Value("DM_SUBSYSTEM_UDEV_FLAG2") == "1",
+		Add: env.Value("ACTION") == "add", Cookie: env.Value("DM_COOKIE") != "", Activation: env.Value("DM_ACTIVATION") == "1",
+		OtherRules: env.Value("DM_UDEV_DISABLE_OTHER_RULES_FLAG"),
+		Reload:     env.Value("DM_SUBSYSTEM_UDEV_FLAG0") == "1", NoPaths: env.Value("DM_SUBSYSTEM_UDEV_FLAG2") == "1",
 		Action: env.Value("DM_ACTION"), ValidPaths: rules.Unknown, ActivePaths: rules.Unknown,
-		WasReady: env.Value("MPATH_DEVICE_READY"), Mode: -1,
+		WasReady: before.Value("MPATH_DEVICE_READY"), Mode: -1,
+		ColdSuspended: before.Value("DM_COLDPLUG_SUSPENDED") == "1", Quiet: before.Value("PATHKEEPER_QUIET"),
 	}
 	if n, err := strconv.Atoi(env.Value("DM_NR_VALID_PATHS")); err == nil && n >= 0 {
 		f.ValidPaths = n
 	}
-	isMap := strings.HasPrefix(f.UUID, "mpath-")
-	if isMap && f.ValidPaths == rules.Unknown && !f.NoPaths && !f.Suspended {
-		f.ActivePaths = d.host.activePaths(f.UUID)
+	m := disk
+	if !strings.HasPrefix(f.UUID, "mpath-") {
+		m = d.mapOf(disk)
+		f.ParentNotReady = m.DM.UUID != "" && d.before(m).Value("MPATH_DEVICE_READY") == "0"
+	} else if f.ValidPaths == rules.Unknown && !f.NoPaths && !f.Suspended {
+		f.ActivePaths = d.usablePaths(f.UUID)
 	}
-	s := d.mapSettings(disk)
+	for _, s := range m.Slaves {
+		if dev, err := d.tree.ReadAttr("block/"+s+"/dev", sysfs.MaxAttr); err == nil {
+			if major, _, err := sysfs.ParseDevNum(strings.TrimSpace(string(dev))); err == nil {
+				f.Majors = append(f.Majors, major)
+			}
+		}
+	}
+	s := d.mapSettings(disk.DM.UUID, m)
 	if s.UID.V != "" {
 		f.UID, _ = d.host.number(s.UID.V, false)
 	}
@@ -46,26 +55,47 @@ func (d *decider) mapFacts(disk sysfs.Disk, env uevent.Props) rules.MapFacts {
 	return f
 }
 
-// mapSettings are the settings of a map, by the first of its paths that bears its
-// WWID; of a map without such a path, by the WWID alone.
-func (d *decider) mapSettings(disk sysfs.Disk) policy.Settings {
-	uuid := disk.DM.UUID
-	if i := strings.Index(uuid, "mpath-"); i > 0 { // a partition's: look at its map
-		uuid = uuid[i:]
-		for _, s := range disk.Slaves {
-			if m, err := sysfs.ReadDisk(d.tree, s); err == nil && m.DM.UUID == uuid {
-				disk = m
-				break
-			}
+// mapOf gives the multipath map that a partition lies on, a zero Disk if it
+// cannot be found.
+func (d *decider) mapOf(part sysfs.Disk) sysfs.Disk {
+	uuid := part.DM.UUID[max(strings.Index(part.DM.UUID, "mpath-"), 0):]
+	for _, s := range part.Slaves {
+		if m, err := sysfs.ReadDisk(d.tree, s); err == nil && m.DM.UUID == uuid {
+			return m
 		}
 	}
+	return sysfs.Disk{}
+}
+
+// usablePaths counts the paths of a map that the kernel calls active and that
+// sysfs does not call dead, rules.Unknown if the kernel does not say.
+func (d *decider) usablePaths(uuid string) int {
+	active, ok := d.host.activePaths(uuid)
+	if !ok {
+		return rules.Unknown
+	}
+	n := 0
+	for _, dev := range active {
+		state, err := d.tree.ReadAttr("dev/block/"+dev.String()+"/device/state", sysfs.MaxAttr)
+		if err == nil && strings.Contains(string(state), "offline") { // offline, transport-offline
+			continue
+		}
+		n++
+	}
+	return n
+}
+
+// mapSettings are the settings of a map, by the first of its paths that bears its
+// WWID; of a map without such a path, by the WWID alone.
+func (d *decider) mapSettings(uuid string, disk sysfs.Disk) policy.Settings {
+	uuid = uuid[max(strings.Index(uuid, "mpath-"), 0):]
 	wwid := strings.TrimPrefix(uuid, "mpath-")
 	for _, s := range disk.Slaves {
 		p, err := sysfs.ReadDisk(d.tree, s)
 		if err != nil {
 			continue
 		}
-		rec := d.record(p, nil)
+		rec := d.record(p)
 		id := identify(p, rec)
 		if _, ok := id.Has(wwid); ok {
 			return d.rules.Decide(id, policy.Facts{Devnode: p.Name, DevType: "disk", MemberOf: uuid}, d.state.policy).Settings
@@ -94,46 +124,45 @@ func lookupID(text string, group bool) (string, bool) {
 	return "", false
 }
 
-// activePaths asks the kernel how many paths of a map it calls active,
-// rules.Unknown if it does not say.
-func activePaths(uuid string) int {
+// activePaths asks the kernel which paths of a map it calls active; false: it
+// does not say.
+func activePaths(uuid string) ([]table.DevNum, bool) {
 	c, err := dmioctl.Open()
 	if err != nil {
-		return rules.Unknown
+		return nil, false
 	}
 	defer c.Close()
-	return countActive(c, uuid)
+	return readActive(c, uuid)
 }
 
-// countActive asks a kernel.
-func countActive(port dmmap.Port, uuid string) int {
+// readActive asks a kernel.
+func readActive(port dmmap.Port, uuid string) (active []table.DevNum, ok bool) {
 	u, err := table.ParseUUID(uuid)
 	if err != nil {
-		return rules.Unknown
+		return nil, false
 	}
 	call, err := dmmap.QueryStatus{Map: dmmap.ByUUID(u)}.Encode()
 	if err != nil {
-		return rules.Unknown
+		return nil, false
 	}
 	out, errno := port.Ioctl(call.Cmd, call.Buf)
 	if errno != 0 {
-		return rules.Unknown
+		return nil, false
 	}
 	_, lines, err := dmmap.DecodeLines(out)
 	if err != nil || len(lines) != 1 || lines[0].Target != "multipath" {
-		return rules.Unknown
+		return nil, false
 	}
 	st, err := table.ParseStatus(lines[0].Params)
 	if err != nil {
-		return rules.Unknown
+		return nil, false
 	}
-	n := 0
 	for _, g := range st.Groups {
 		for _, p := range g.Paths {
 			if p.State == table.PathActive {
-				n++
+				active = append(active, p.Dev)
 			}
 		}
 	}
-	return n
+	return active, true
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"pathkeeper/dmmap/table"
+	"pathkeeper/policy"
 	"pathkeeper/rules"
 	"pathkeeper/show"
 	"pathkeeper/sysfs"
@@ -16,37 +17,29 @@ import (
 
 // valid answers -c and -u: is the device a path, as the udev hook decides it.
 func (r *multipathRun) valid() (ok bool, err error) {
-	env := uevent.Props{}
+	var env uevent.Props
+	name := ""
 	if r.udev {
 		env = readEnvironment(os.Environ())
-	} else {
-		name, err := r.kernelName()
-		if err != nil {
+		name = eventDevice(env)
+	}
+	if name == "" {
+		if name, err = r.kernelName(); err != nil {
 			return false, err
 		}
-		env = uevent.Props{{Key: "DEVNAME", Value: "/dev/" + strings.ReplaceAll(name, "!", "/")}, {Key: "DEVTYPE", Value: "disk"}}
+		env = uevent.Props{{Key: "DEVTYPE", Value: "disk"}}
 	}
-	properties, err := hook(r.on.hookHost(), env)
-	if err != nil {
+	properties, claim, err := claimOf(r.on.hookHost(), name, env, r.udev)
+	switch {
+	case err != nil:
 		return false, err
-	}
-	var out []rules.KV
-	for _, kv := range properties {
-		if kv.Key == "DM_MULTIPATH_DEVICE_PATH" {
-			ok = kv.Value != "0"
-			out = append(out, kv)
-		}
-		if kv.Key == "FIND_MULTIPATHS_WAIT_UNTIL" {
-			out = append(out, kv)
-		}
-	}
-	if len(out) == 0 && !r.udev {
+	case claim == policy.ClaimUnknown && !r.udev:
 		return false, fmt.Errorf("%s is no device that could be a path", r.name)
 	}
-	if _, err := io.WriteString(r.std.out, rules.Format(out)); err != nil {
+	if _, err := io.WriteString(r.std.out, rules.Format(properties)); err != nil {
 		return false, err
 	}
-	return ok || r.udev && len(out) > 0, nil
+	return claim > policy.ClaimNo || r.udev && claim == policy.ClaimNo, nil
 }
 
 // kernelName gives the kernel's name of the device argument.

@@ -3,9 +3,12 @@ package main
 import (
 	"path"
 	"strconv"
+	"time"
 
+	"pathkeeper/dmmap/table"
 	"pathkeeper/engine"
 	"pathkeeper/policy"
+	"pathkeeper/rules"
 	"pathkeeper/sim"
 	"pathkeeper/sysfs"
 )
@@ -48,12 +51,12 @@ func (h simHost) swapList() ([]byte, error) {
 	return h.s.StateFiles().Read(engine.DefaultFiles().Swaps)
 }
 
-// noDaemon: nothing is enabled on the simulated host, as in the lab's bare boot.
-func (h simHost) noDaemon() string {
+// manager: nothing is enabled on the simulated host, as in the lab's bare boot.
+func (h simHost) manager() manager {
 	if h.s.Running() {
-		return ""
+		return manager{ours: true}
 	}
-	return nobodyBuilds
+	return manager{nobody: nobodyBuilds}
 }
 
 // number knows no names: the simulated host has no users.
@@ -62,4 +65,13 @@ func (h simHost) number(text string, _ bool) (string, bool) {
 	return text, err == nil
 }
 
-func (h simHost) activePaths(uuid string) int { return countActive(h.s.DM(), uuid) }
+func (h simHost) activePaths(uuid string) ([]table.DevNum, bool) { return readActive(h.s.DM(), uuid) }
+
+// wait: the simulated udev has no timer that would end one, so nothing is held back.
+func (h simHost) wait(string, int, bool) (rules.Wait, time.Duration, bool) {
+	return rules.WaitNone, 0, false
+}
+
+func (h simHost) endWait(string) error { return nil }
+
+func (h simHost) held(string) bool { return false }
