@@ -24,7 +24,7 @@ func (e *Engine) removeMap(a mpath.RemoveMap) Step {
 		}
 		parts = append(parts, u)
 	}
-	return c.unused(parts, 0, a.Deferred, func() Step { return c.removeAll(parts, a.Deferred) })
+	return c.unused(parts, 0, a.Deferred, func() Step { return c.removeAll(parts, a.Deferred, false) })
 }
 
 // unused sees that no partition map is open, and nobody but the partition maps has the
@@ -67,7 +67,8 @@ func (c *changing) onlyParts(there int32, then func() Step) Step {
 	})
 }
 
-func (c *changing) removeAll(parts []table.UUID, deferred bool) Step {
+// removeAll removes them; some says that partition maps are gone already.
+func (c *changing) removeAll(parts []table.UUID, deferred, some bool) Step {
 	remove := dmmap.Remove{Map: c.ref(), Udev: dmmap.MapUdev(false, false, true), Deferred: deferred}
 	if len(parts) > 0 {
 		remove.Map = dmmap.ByUUID(parts[0])
@@ -75,14 +76,28 @@ func (c *changing) removeAll(parts []table.UUID, deferred bool) Step {
 	return query(remove, dmmap.DecodeInfo, func(i dmmap.Info, r Answer, bad string) Step {
 		gone := len(parts) > 0 && errnoOf(r.Errno) == mpath.ErrnoGone
 		switch {
+		case bad != "" && !gone && some:
+			return c.remakeParts(func() Step { return c.fail(errnoOf(r.Errno), bad) })
 		case bad != "" && !gone:
 			return c.fail(errnoOf(r.Errno), bad)
 		case len(parts) > 0:
-			return c.removeAll(parts[1:], deferred)
+			return c.removeAll(parts[1:], deferred, some || !gone)
 		case i.DeferredRemove: // it is open
 			return c.succeed()
 		}
 		return done(mpath.ActionDone{Seq: c.seq})
+	})
+}
+
+// remakeParts has udev look at a map that stays though partition maps of it are gone:
+// somebody opened it in the middle. Its rule makes them again.
+func (c *changing) remakeParts(then func() Step) Step {
+	return query(dmmap.QueryInfo{Map: c.ref()}, dmmap.DecodeInfo, func(i dmmap.Info, _ Answer, bad string) Step {
+		if bad != "" {
+			return then()
+		}
+		path := fmt.Sprintf("block/dm-%d/uevent", i.Dev.Minor)
+		return ask(Ask{Kind: KindSetAttr, Path: path, Text: "change"}, func(Answer) Step { return then() })
 	})
 }
 
