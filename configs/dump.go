@@ -17,6 +17,55 @@ import (
 // it. keep says which device entries are printed; nil: all. What only the native
 // form can say stands in comments.
 func Dump(c policy.Config, keep func(policy.Device) bool) []byte {
+	return dump(c, keep, func(d *dumper) {
+		for _, m := range c.Multipaths {
+			d.section("multipath", func() { d.layer(with(m.Layer, "wwid", m.WWID), dumpedMultipath()) })
+		}
+	}, len(c.Multipaths))
+}
+
+// LocalMap is a map of the host, for DumpLocal.
+type LocalMap struct {
+	WWID  string
+	Name  string
+	Entry string // the wwid text of the multipaths entry that it has; "" it has none
+}
+
+// DumpLocal prints what of a configuration counts on a host (`multipath -T`, `show
+// config local`): of the devices those that keep says, and of the multipaths the
+// host's maps, each with its entry. A name that no entry gives stands in a comment.
+func DumpLocal(c policy.Config, keep func(policy.Device) bool, maps []LocalMap) []byte {
+	return dump(c, keep, func(d *dumper) {
+		for _, m := range maps {
+			d.local(c, m)
+		}
+	}, len(maps))
+}
+
+func (d *dumper) local(c policy.Config, m LocalMap) {
+	if q := strconv.QuoteToASCII(m.WWID); q != `"`+m.WWID+`"` {
+		d.line("# %s: no file can hold this wwid", q)
+		return
+	}
+	entry := policy.Multipath{WWID: m.WWID}
+	for _, e := range c.Multipaths {
+		if m.Entry != "" && e.WWID == m.Entry {
+			entry.WWID = e.WWID
+			for _, s := range e.Layer { // of several entries the last counts
+				entry.Layer = append(slices.DeleteFunc(entry.Layer, func(o policy.Setting) bool { return o.Keyword == s.Keyword }), s)
+			}
+		}
+	}
+	d.section("multipath", func() {
+		d.layer(with(entry.Layer, "wwid", entry.WWID), dumpedMultipath())
+		if _, named := entry.Layer.Lookup("alias"); !named && m.Name != "" && m.Name != m.WWID {
+			d.line("# alias %s", strconv.QuoteToASCII(m.Name))
+		}
+	})
+}
+
+// dump prints a configuration; multipaths prints so many sections of LUNs.
+func dump(c policy.Config, keep func(policy.Device) bool, multipaths func(*dumper), count int) []byte {
 	d := &dumper{keywords: map[string]policy.Keyword{}}
 	for _, k := range policy.Keywords() {
 		if k.Sections != policy.SectionBlacklist {
@@ -40,12 +89,8 @@ func Dump(c policy.Config, keep func(policy.Device) bool) []byte {
 			d.section("protocol", func() { d.layer(with(p.Layer, "type", p.Type), dumpedProtocol()) })
 		}
 	})
-	if len(c.Multipaths) > 0 {
-		d.section("multipaths", func() {
-			for _, m := range c.Multipaths {
-				d.section("multipath", func() { d.layer(with(m.Layer, "wwid", m.WWID), dumpedMultipath()) })
-			}
-		})
+	if count > 0 {
+		d.section("multipaths", func() { multipaths(d) })
 	}
 	d.native(c)
 	return d.out.Bytes()

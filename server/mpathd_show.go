@@ -102,7 +102,8 @@ func showConfig(r *request) (string, bool) {
 	return string(configs.Dump(configOf(r.src), nil)), true
 }
 
-// showConfigLocal leaves out the device entries that no path of this host fits.
+// showConfigLocal leaves out the device entries that no path of this host fits, and
+// the LUNs that have no map here.
 func showConfigLocal(r *request) (string, bool) {
 	rules := r.src.Rules()
 	if rules == nil {
@@ -123,7 +124,13 @@ func showConfigLocal(r *request) (string, bool) {
 			used[of(d)] = true
 		}
 	}
-	return string(configs.Dump(rules.Config(), func(d policy.Device) bool { return used[of(d)] })), true
+	var maps []configs.LocalMap
+	for _, m := range r.src.Snapshot().Maps {
+		if m.Known {
+			maps = append(maps, configs.LocalMap{WWID: m.WWID, Name: m.Name, Entry: m.Settings.MatchedID})
+		}
+	}
+	return string(configs.DumpLocal(rules.Config(), func(d policy.Device) bool { return used[of(d)] }, maps)), true
 }
 
 func configOf(src Source) policy.Config {
