@@ -25,7 +25,7 @@ func (mc *Machine) runMapCommand(c *command, m *mmap) {
 		mc.finish(c, code, text)
 		return
 	}
-	if m.have.Suspended && c.Kind != CommandResumeMap && c.Kind != CommandSuspendMap && c.Kind != CommandResetStats && c.Kind != CommandRenameMap && c.ask == 0 && !c.answered {
+	if m.have.Suspended && c.Kind != CommandResumeMap && c.Kind != CommandSuspendMap && c.Kind != CommandResetStats && c.Kind != CommandRenameMap && !c.answered {
 		mc.finish(c, ReplyRefused, suspendedText)
 		return
 	}
@@ -121,9 +121,6 @@ func (mc *Machine) runRemove(c *command, m *mmap) {
 		c.stage, m.removal = 2, removalOperator
 		mc.askFor(c, m, "remove", mc.removeAction(m, c.Arg == "deferred", "an operator asked for it"))
 	default:
-		if !c.answered {
-			return
-		}
 		if c.answer.Errno == ErrnoBusy && mc.now.Since(c.since) < removePatience {
 			c.stage, c.answered = 1, false
 			return
@@ -145,9 +142,6 @@ func (mc *Machine) runReload(c *command, m *mmap) {
 	}
 	if c.answered {
 		mc.outcome(c, "has a new table")
-		return
-	}
-	if c.ask != 0 {
 		return
 	}
 	if !m.settingOK || m.have.Live && m.have.Target != "multipath" {
@@ -178,7 +172,7 @@ func (mc *Machine) runReload(c *command, m *mmap) {
 // load without it would be the first of two.
 func inDoubt(ps []*path) string {
 	for _, p := range ps {
-		if p.up() && p.stranger == "" && !p.stuck && !p.proven() {
+		if p.up() && !p.proven() {
 			return "path " + p.seen.Name + " works, but is to be identified again first"
 		}
 	}
@@ -244,9 +238,6 @@ func (mc *Machine) runSwitch(c *command, m *mmap) {
 			m.steeredAt = mc.now
 		}
 		mc.outcome(c, "path group "+c.Arg+" is used")
-		return
-	}
-	if c.ask != 0 {
 		return
 	}
 	n, err := strconv.Atoi(c.Arg)
@@ -321,7 +312,6 @@ func (mc *Machine) runSuspend(c *command, m *mmap) {
 	switch {
 	case c.answered:
 		mc.outcome(c, "suspended: its I/O waits until `resume map`")
-	case c.ask != 0:
 	case m.have.Suspended:
 		mc.finish(c, ReplyAlready, "suspended")
 	default:
@@ -334,7 +324,6 @@ func (mc *Machine) runResume(c *command, m *mmap) {
 	switch {
 	case c.answered:
 		mc.outcome(c, "runs")
-	case c.ask != 0:
 	case !m.have.Suspended:
 		mc.finish(c, ReplyAlready, "runs")
 	case !m.have.Live:

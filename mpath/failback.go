@@ -18,7 +18,7 @@ func (mc *Machine) mayFailBack(m *mmap, ps []*path) bool {
 	for _, p := range ps {
 		// All priorities decide, not half of them: those that changed just now
 		// and those that nobody has asked since.
-		if p.up() && !p.stuck && p.answeredFor < m.prioAt && p.triedFor < m.prioAt && p.checkedAt != m.prioAt {
+		if p.up() && p.answeredFor < m.prioAt && p.triedFor < m.prioAt && p.checkedAt != m.prioAt {
 			return false
 		}
 	}
@@ -215,7 +215,7 @@ func (mc *Machine) groupOf(m *mmap, p *path) []*path {
 // may fail back now, else the one that its current group has become. A load is no
 // excuse to move a LUN.
 func (mc *Machine) firstGroup(m *mmap, lay []group) int {
-	if !m.known || !m.have.Live || m.have.Status.Next < 1 || m.have.Status.Next > len(m.have.Table.Groups) {
+	if m.have.Status.Next < 1 || m.have.Status.Next > len(m.have.Table.Groups) {
 		return 1
 	}
 	switch f := m.settings.Failback.V; {

@@ -25,6 +25,7 @@ const (
 	lawInItsMap       = "a path stands in the list of its map"
 	lawInTable        = "a path knows whether it stands in its map's table"
 	lawOverdue        = "an overdue check is in flight"
+	lawNoUse          = "a path that hangs or leads to another LUN does not count as up"
 	lawFoundByID      = "a path is found by every id of its LUN"
 	lawFoundByTarget  = "a path is found by its target"
 	lawFoundByName    = "a path is found by its name"
@@ -77,6 +78,7 @@ func Laws() []string {
 		lawInItsMap,
 		lawInTable,
 		lawOverdue,
+		lawNoUse,
 		lawFoundByID,
 		lawFoundByTarget,
 		lawFoundByName,

@@ -38,6 +38,9 @@ func (mc *Machine) checkPaths(bad report) {
 		if p.stuck && p.checkSeq == 0 {
 			bad(lawOverdue, "%s", p.id)
 		}
+		if p.up() && (p.stuck || p.stranger != "") {
+			bad(lawNoUse, "%s", p.id)
+		}
 		for _, id := range idStrings(p.seen.Identity) {
 			if !slices.Contains(mc.find.ids[id], p) {
 				bad(lawFoundByID, "%s by %s", p.id, id)

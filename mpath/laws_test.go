@@ -241,6 +241,7 @@ func TestLawsFire(t *testing.T) {
 		{lawInOneMap, func(mc *Machine, _ []*path) []Action { mc.mapOf("w2").paths = nil; return nil }},
 		{lawInTable, func(_ *Machine, ps []*path) []Action { ps[0].inTable = false; return nil }},
 		{lawOverdue, func(_ *Machine, ps []*path) []Action { ps[0].stuck = true; return nil }},
+		{lawNoUse, func(_ *Machine, ps []*path) []Action { ps[0].stranger = "w9"; return nil }},
 		{lawFoundByID, func(mc *Machine, _ []*path) []Action { delete(mc.find.ids, "w1"); return nil }},
 		{lawFoundByName, func(mc *Machine, _ []*path) []Action { delete(mc.find.names, "sda"); return nil }},
 		{lawFoundByTarget, func(_ *Machine, ps []*path) []Action { ps[0].seen.HCTL = "2:0:0:1"; return nil }},

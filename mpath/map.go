@@ -114,7 +114,7 @@ type mmap struct {
 // label is what the map is called in the log.
 func (m *mmap) label() string {
 	switch {
-	case m.known && m.have.Name != "":
+	case m.have.Name != "":
 		return m.have.Name
 	case m.name != "":
 		return m.name

@@ -109,7 +109,7 @@ func (mc *Machine) resizeAction(m *mmap, ps []*path, size table.Sectors, force b
 // its size first.
 func (mc *Machine) runResize(c *command, m *mmap) {
 	ps := mc.pathsOf(m)
-	if c.stage < 2 && c.ask == 0 {
+	if c.stage < 2 {
 		why, soon := mc.whyNoResize(m, ps)
 		c.waits = why
 		if soon {
@@ -125,9 +125,6 @@ func (mc *Machine) runResize(c *command, m *mmap) {
 		c.stage = 1
 		mc.askFor(c, m, "read sizes", mc.readSizes(m, ps, 0))
 	case 1:
-		if !c.answered {
-			return
-		}
 		for _, s := range c.sizes.Sizes {
 			if s.Bad != "" {
 				mc.finish(c, ReplyFailed, s.Bad)
@@ -151,9 +148,7 @@ func (mc *Machine) runResize(c *command, m *mmap) {
 		c.stage = 2
 		mc.askFor(c, m, "resize", a)
 	default:
-		if c.answered {
-			mc.outcome(c, fmt.Sprintf("%d sectors now", m.have.Size))
-		}
+		mc.outcome(c, fmt.Sprintf("%d sectors now", m.have.Size))
 	}
 }
 

@@ -130,7 +130,7 @@ func (mc *Machine) differences(m *mmap, ps []*path) differences {
 	// a path that comes or goes is not reported as something else as well.
 	var both []*path
 	for _, p := range ps {
-		if p.inTable && p.stranger == "" && p.up() {
+		if p.inTable && p.up() {
 			both = append(both, p)
 		}
 	}

@@ -417,8 +417,19 @@ func (f *finder) number(e ast.Expr) bool {
 		return true
 	}
 	op, fun := OpNext, "mutNext"
-	if n, ok := tv.Type.(*types.Named); ok && n.Obj().Name() == "Span" {
-		op, fun = OpTwice, "mutTwice"
+	if n, ok := tv.Type.(*types.Named); ok {
+		none := constant.Sign(tv.Value) == 0
+		switch n.Obj().Name() {
+		case "Span":
+			if none {
+				return true // twice nothing is nothing
+			}
+			op, fun = OpTwice, "mutTwice"
+		case "Instant":
+			if none { // a nanosecond after the boot is as good as never
+				op, fun = OpNever, "mutNever"
+			}
+		}
 	}
 	if id := f.mutant(op, e); id != 0 {
 		f.edits.begin(f.pos(e.Pos()), fmt.Sprintf("%s(%d, %s(", fun, id, typ))

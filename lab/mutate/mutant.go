@@ -27,6 +27,7 @@ const (
 	OpArith    Op = "arith"    // + is -, * is /, and back
 	OpNext     Op = "next"     // a number is one more, an enum's value the next one
 	OpTwice    Op = "twice"    // a length of time is twice as long
+	OpNever    Op = "never"    // a moment that is none is the end of time
 	OpMinMax   Op = "minmax"   // min is max, and back
 	OpRemove   Op = "remove"   // a statement is left out
 )

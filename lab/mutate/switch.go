@@ -61,6 +61,13 @@ func mutTwice[T mutNumber](id int, v T) T {
 	return v
 }
 
+func mutNever[T ~int64](id int, v T) T {
+	if mutOn(id) {
+		return 1<<63 - 1
+	}
+	return v
+}
+
 func mutAdd[T mutNumber](id int, a, b T) T {
 	if mutOn(id) {
 		return a - b
