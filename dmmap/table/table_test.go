@@ -314,8 +314,12 @@ func TestParseLinear(t *testing.T) {
 		t.Errorf("got %v %v %v", d, o, err)
 	}
 	for _, l := range []Line{
-		{Target: Multipath, Params: "253:4 2048"}, {Target: Linear, Params: "253:4"}, {Target: Linear, Params: "sda 2048"},
-		{Target: Linear, Params: "253:4 -1"}, {Target: Linear, Params: "253:4 1 2"}, {Target: Linear},
+		{Target: Multipath, Params: "253:4 2048"},
+		{Target: Linear, Params: "253:4"},
+		{Target: Linear, Params: "sda 2048"},
+		{Target: Linear, Params: "253:4 -1"},
+		{Target: Linear, Params: "253:4 1 2"},
+		{Target: Linear},
 	} {
 		if d, o, err := ParseLinear(l); err == nil {
 			t.Errorf("%q: %v %v", l, d, o)
