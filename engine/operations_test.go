@@ -457,9 +457,13 @@ func operations() []operation {
 	otherNames := with(func(h *host) {
 		h.files["/etc/multipath/bindings"] = "mpatha w9\n"
 	})
+	haveKeys := with(func(h *host) {
+		h.files["/etc/multipath/prkeys"] = "0x0000000000000012 w1\n0x0000000000000034 w2\n"
+	})
 	f := DefaultFiles()
 	saved := with(func(h *host) {
 		h.files[f.Bindings], h.files[f.WWIDs], h.files[f.OldIDs] = "mpatha w1\nnonsense\n", "/w1/\n/w2/\nx\n", "o1 w1\n"
+		h.files[f.PRKeys] = "0X00000000000000ab w1\nnonsense\n"
 		h.files[f.Deadlines] = string("pathkeeper deadlines 1\nboot boot\nw1 1000\n")
 		h.lists = map[string][]string{f.FailedDir: {"w9", ".", "w8"}, "/run/pathkeeper/loading": {"w7", "w6"}}
 	})
@@ -555,6 +559,8 @@ func operations() []operation {
 		{"mark failed", mpath.MarkFailed{Seq: 4, WWID: "w1"}, Engine{}, well},
 		{"forget a load", mpath.ForgetLoad{Seq: 4, WWID: "w1"}, Engine{}, well},
 		{"save deadlines", mpath.SaveDeadlines{Seq: 4, Deadlines: []mpath.Deadline{{WWID: "w1", At: 1000, Expired: true}}}, Engine{}, well},
+		{"save a reservation key", mpath.SavePRKey{Seq: 4, Key: mpath.PRKey{WWID: "w1", Key: 0xab, APTPL: true}}, Engine{}, haveKeys},
+		{"take a reservation key away", mpath.SavePRKey{Seq: 4, Key: mpath.PRKey{WWID: "w1"}}, Engine{}, haveKeys},
 		{"trigger", mpath.Trigger{Seq: 4, Name: "sda", Verb: "change"}, Engine{}, well},
 		{"trigger of a disk with partitions", mpath.Trigger{Seq: 4, Name: "sda", Verb: "add"}, Engine{}, with(func(h *host) {
 			h.disk.Partitions = []sysfs.Partition{{Name: "sda1", Number: 1}, {Name: "sda2", Number: 2}}

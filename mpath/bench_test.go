@@ -347,6 +347,8 @@ func (b *bench) effect(a Action) (seq uint64, wwid string, do func(*benchMap) Er
 		return a.Seq, "", nothing
 	case SaveDeadlines:
 		return a.Seq, "", nothing
+	case SavePRKey:
+		return a.Seq, "", nothing
 	case Trigger:
 		return a.Seq, "", nothing
 	case SetOwner:
@@ -598,6 +600,8 @@ func actionWords(a Action) string {
 		return "mark-failed " + a.WWID
 	case ForgetLoad:
 		return "forget-load " + a.WWID
+	case SavePRKey:
+		return "save-key " + a.Key.WWID + " " + a.Key.String()
 	case SaveDeadlines:
 		s := "save-deadlines"
 		for _, d := range a.Deadlines {

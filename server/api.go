@@ -233,7 +233,11 @@ func (a *API) raw(w http.ResponseWriter, r *http.Request, c Cred) {
 		return
 	}
 	defer leave()
-	sendJSON(w, http.StatusOK, rawAnswer{a.src.Status().Version, mpath.SnapshotText(a.src.Snapshot().Lean())})
+	s := a.src.Snapshot().Lean()
+	if !c.Root() {
+		s = withoutKeys(s)
+	}
+	sendJSON(w, http.StatusOK, rawAnswer{a.src.Status().Version, mpath.SnapshotText(s)})
 }
 
 // basisAnswer is what `explain` decides from.

@@ -135,8 +135,8 @@ func (r *request) arg(kw keyword) string {
 	return ""
 }
 
-// spare is what is left of the limit for the way of the answer: the core has given
-// up by then, so that nothing is done after the client was told that it was not.
+// spare is what is left of the limit for the way of the answer. The core has given up
+// by then: what has not begun is not done after the client was told so.
 const spare = 200 * time.Millisecond
 
 // command has the core do something and gives its reply.
