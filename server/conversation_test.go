@@ -41,11 +41,10 @@ func TestMpathdConversation(t *testing.T) {
 	}
 	c := dial(t, holdMpathd(t, src, 0))
 	var got strings.Builder
-	for line := range strings.Lines(string(text)) {
+	head, rest, _ := strings.Cut(string(text), "> ")
+	got.WriteString(head)
+	for line := range strings.Lines("> " + rest) {
 		cmd, asked := strings.CutPrefix(line, "> ")
-		if strings.HasPrefix(line, "#") {
-			got.WriteString(line)
-		}
 		if asked {
 			got.WriteString(line + ask(t, c, strings.TrimSuffix(cmd, "\n")) + "\n")
 		}
