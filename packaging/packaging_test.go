@@ -162,9 +162,10 @@ func TestInitramfsScripts(t *testing.T) {
 	}
 }
 
-// A rule of theirs that is put aside must not be one of ours.
+// A rule of theirs that is put aside must not be one of ours, and every file that has
+// a counterpart of ours is put aside.
 func TestTheirRulesAreNotOurs(t *testing.T) {
-	var ours []string
+	var ours, listed []string
 	for _, f := range rules.Files("") {
 		ours = append(ours, f.Name)
 	}
@@ -182,12 +183,18 @@ func TestTheirRulesAreNotOurs(t *testing.T) {
 				continue
 			}
 			names++
+			listed = append(listed, line)
 			if slices.Contains(ours, line) || !strings.HasSuffix(line, ".rules") {
 				t.Errorf("%s: %q", list, line)
 			}
 		}
 		if names == 0 {
 			t.Errorf("%s is empty", list)
+		}
+	}
+	for _, f := range rules.FilesAsMultipathTools("") {
+		if !strings.Contains(f.Name, "pathkeeper") && !slices.Contains(listed, f.Name) {
+			t.Errorf("%s is not put aside", f.Name)
 		}
 	}
 }
