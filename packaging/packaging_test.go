@@ -153,6 +153,20 @@ func TestInitramfsScripts(t *testing.T) {
 			t.Errorf("%s has no %q", name, want)
 		}
 	}
+	// The hook in udev's rules goes by this file where no daemon runs yet.
+	hook, err := os.ReadFile("../cmd/pathkeeper/hookhost.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"initramfs-tools/hook", "dracut/module-setup.sh"} {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if marker := "/etc/pathkeeper/initramfs\""; !strings.Contains(string(text), marker) || !strings.Contains(string(hook), marker) {
+			t.Errorf("%s and the hook do not agree on %s", name, marker)
+		}
+	}
 	keys := unit(t, "dracut/pathkeeper.service")
 	if got := keys["Service.ExecStart"]; !slices.Equal(got, []string{"/usr/sbin/multipathd -B -d"}) {
 		t.Errorf("ExecStart %q", got)

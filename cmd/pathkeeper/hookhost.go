@@ -64,6 +64,7 @@ func systemHost() host {
 		sys: "/sys", udev: "/run/udev", dev: "/dev", root: "/", mounts: files.Mounts, swaps: files.Swaps,
 		config: configs.SystemPaths(), engine: files, socket: socket, pidFile: "/run/multipathd.pid", proc: "/proc",
 		enabled: []string{
+			"/etc/pathkeeper/initramfs", // in an initramfs whose scripts make the maps (packaging/)
 			"/etc/systemd/system/*.wants/pathkeeper.service", "/run/systemd/system/*.wants/pathkeeper.service",
 			"/usr/lib/systemd/system/*.wants/pathkeeper.service", "/lib/systemd/system/*.wants/pathkeeper.service",
 		},
