@@ -41,7 +41,7 @@ func dispatch(args []string, std streams) int {
 	if len(args) > 0 {
 		name, args = filepath.Base(args[0]), args[1:]
 	}
-	if name == "pathkeeper" && len(args) > 0 && slices.Contains(personalities, args[0]) {
+	if !slices.Contains(personalities, name) && len(args) > 0 && slices.Contains(personalities, args[0]) {
 		name, args = args[0], args[1:]
 	}
 	switch name {
