@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -39,6 +40,10 @@ type OnceResult struct {
 	Did      []mpath.OnceDid
 	Replies  []mpath.Reply
 	Left     string // what was not done in time, "" nothing
+}
+
+func (r OnceResult) did(wwid, what string) bool {
+	return slices.Contains(r.Did, mpath.OnceDid{WWID: wwid, What: what})
 }
 
 // NodeLimit is how long the nodes of new maps are waited for.
@@ -95,7 +100,7 @@ func Once(ctx context.Context, opt OnceOptions) (res OnceResult, err error) {
 	if d.loop.unsound != nil {
 		return res, d.loop.unsound
 	}
-	d.nodesOf(res.Snapshot)
+	d.nodesOf(res)
 	return res, nil
 }
 
@@ -133,16 +138,16 @@ func (d *Daemon) runOnce(ctx context.Context, once *mpath.Once, first loaded) {
 
 // nodesOf waits until udevd has made the nodes of the maps that were made, as programs
 // expect that come next, and sees to owner and mode of all.
-func (d *Daemon) nodesOf(s mpath.Snapshot) {
+func (d *Daemon) nodesOf(res OnceResult) {
 	if _, err := os.Stat(filepath.Join(d.opt.UdevDir, "control")); err != nil {
 		return // nobody makes them
 	}
 	until := time.Now().Add(NodeLimit)
-	for _, m := range s.Maps {
+	for _, m := range res.Snapshot.Maps {
 		if !m.Known {
 			continue
 		}
-		for m.LastAction == "create" || m.LastAction == "rename" {
+		for res.did(m.WWID, "create") || res.did(m.WWID, "rename") {
 			if _, err := os.Stat(filepath.Join(d.opt.DevDir, "mapper", m.Name)); err == nil || time.Now().After(until) {
 				break
 			}
