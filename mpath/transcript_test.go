@@ -609,7 +609,7 @@ func (b *bench) show() {
 		}
 		b.say("map %s %s known=%v adopted=%v accepted=%v queue=%v%s busy=%q error=%q loads=%d switches=%d faults=%d owner=%s",
 			m.Name, m.WWID, m.Known, m.Adopted, m.Accepted, m.Queueing.On, until, m.Busy, m.LastError, m.Loads, m.Switches, m.Faults, m.Owner)
-		if m.Failures+m.Waits > 0 {
+		if m.Failures+m.Waits > 0 || m.Waited > 0 {
 			b.say("  failures=%d waits=%d waited=%.2f", m.Failures, m.Waits, float64(m.Waited)/1e9)
 		}
 		for _, g := range m.Groups {
