@@ -37,7 +37,8 @@ func (mc *Machine) runMarginal(c *command, m *mmap) {
 		mc.touch(m)
 	}
 	switch {
-	case c.answered || c.ask != 0:
+	case m.ask != 0: // its own load, or something else whose turn it is
+	case c.answered:
 		mc.runReload(c, m)
 	case !mc.marginalGroups():
 		mc.finish(c, ReplyDone, "noted; marginal_pathgroups is off, so that it changes no path group")
