@@ -17,8 +17,11 @@ func TestOnly(t *testing.T) {
 	}
 	for _, wwid := range []string{"W1", "W2"} {
 		for _, a := range []mpath.Action{
-			mpath.RemoveMap{Seq: 1, WWID: wwid, Name: "a"}, mpath.Message{Seq: 1, WWID: wwid, Name: "a", Text: "fail_if_no_path"},
-			mpath.SuspendMap{Seq: 1, WWID: wwid, Name: "a"}, mpath.RenameMap{Seq: 1, WWID: wwid, Name: "a", To: "b"}, mpath.MarkFailed{Seq: 1, WWID: wwid},
+			mpath.RemoveMap{Seq: 1, WWID: wwid, Name: "a"},
+			mpath.Message{Seq: 1, WWID: wwid, Name: "a", Text: "fail_if_no_path"},
+			mpath.SuspendMap{Seq: 1, WWID: wwid, Name: "a"},
+			mpath.RenameMap{Seq: 1, WWID: wwid, Name: "a", To: "b"},
+			mpath.MarkFailed{Seq: 1, WWID: wwid},
 		} {
 			if s := e.Start(a); (s.Next != nil) != (wwid == "W1") || s.Event != nil {
 				t.Errorf("%s: %+v", fmt.Sprintf("%T of %s", a, wwid), s)

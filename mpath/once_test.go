@@ -39,8 +39,13 @@ func TestOnceLimit(t *testing.T) {
 func TestOnceTook(t *testing.T) {
 	o := &Once{Only: []string{"W1", "W2"}, QueueOff: true}
 	for _, a := range []Action{
-		Message{WWID: "W1", Text: "switch_group 2"}, LoadMap{WWID: "W1"}, RenameMap{WWID: "W1"}, Message{WWID: "W2", Text: "queue_if_no_path"},
-		Message{WWID: "W3", Text: "queue_if_no_path"}, CreateMap{WWID: "W3"}, Message{WWID: "W1", Text: "fail_path 8:0"},
+		Message{WWID: "W1", Text: "switch_group 2"},
+		LoadMap{WWID: "W1"},
+		RenameMap{WWID: "W1"},
+		Message{WWID: "W2", Text: "queue_if_no_path"},
+		Message{WWID: "W3", Text: "queue_if_no_path"},
+		CreateMap{WWID: "W3"},
+		Message{WWID: "W1", Text: "fail_path 8:0"},
 	} {
 		o.Took(a)
 	}
