@@ -87,6 +87,7 @@ bench: tree lab-deps
 FUZZTIME ?= 60s
 test-all: test storm-all planted mutants
 	$(LAB) run -tree $(TREE) lab/scenarios/long/*.txt
+	PATHKEEPER_SOAK=1000000 $(GO) test -run TestMpathdSoak ./server
 	CGO_ENABLED=1 $(GO) test -race ./...
 	FUZZTIME=$(FUZZTIME) ./lab/fuzz.sh
 
