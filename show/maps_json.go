@@ -23,10 +23,25 @@ type jsonField struct {
 
 func mapFields() []jsonField {
 	return []jsonField{
-		{"name", 'n', false}, {"uuid", 'w', false}, {"sysfs", 'd', false}, {"failback", 'F', false}, {"queueing", 'Q', false},
-		{"paths", 'N', true}, {"write_prot", 'r', false}, {"dm_st", 't', false}, {"features", 'f', false}, {"hwhandler", 'h', false},
-		{"action", 'A', false}, {"path_faults", '0', true}, {"vend", 'v', false}, {"prod", 'p', false}, {"rev", 'e', false},
-		{"switch_grp", '1', true}, {"map_loads", '2', true}, {"total_q_time", '3', true}, {"q_timeouts", '4', true},
+		{"name", 'n', false},
+		{"uuid", 'w', false},
+		{"sysfs", 'd', false},
+		{"failback", 'F', false},
+		{"queueing", 'Q', false},
+		{"paths", 'N', true},
+		{"write_prot", 'r', false},
+		{"dm_st", 't', false},
+		{"features", 'f', false},
+		{"hwhandler", 'h', false},
+		{"action", 'A', false},
+		{"path_faults", '0', true},
+		{"vend", 'v', false},
+		{"prod", 'p', false},
+		{"rev", 'e', false},
+		{"switch_grp", '1', true},
+		{"map_loads", '2', true},
+		{"total_q_time", '3', true},
+		{"q_timeouts", '4', true},
 	}
 }
 
@@ -36,9 +51,20 @@ func groupFields() []jsonField {
 
 func pathFields() []jsonField {
 	return []jsonField{
-		{"dev", 'd', false}, {"dev_t", 'D', false}, {"dm_st", 't', false}, {"dev_st", 'o', false}, {"chk_st", 'T', false},
-		{"checker", 'c', false}, {"pri", 'p', true}, {"host_wwnn", 'N', false}, {"target_wwnn", 'n', false}, {"host_wwpn", 'R', false},
-		{"target_wwpn", 'r', false}, {"host_adapter", 'a', false}, {"lun_hex", 'L', false}, {"marginal_st", 'M', false},
+		{"dev", 'd', false},
+		{"dev_t", 'D', false},
+		{"dm_st", 't', false},
+		{"dev_st", 'o', false},
+		{"chk_st", 'T', false},
+		{"checker", 'c', false},
+		{"pri", 'p', true},
+		{"host_wwnn", 'N', false},
+		{"target_wwnn", 'n', false},
+		{"host_wwpn", 'R', false},
+		{"target_wwpn", 'r', false},
+		{"host_adapter", 'a', false},
+		{"lun_hex", 'L', false},
+		{"marginal_st", 'M', false},
 	}
 }
 

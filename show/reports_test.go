@@ -21,8 +21,10 @@ func TestBlacklist(t *testing.T) {
 	file := policy.Origin{File: "/etc/multipath.conf", Line: 1, Column: 1}
 	rules := compiled(t, policy.Config{
 		Blacklist: []policy.Rule{
-			{Class: policy.ClassDevnode, Pattern: "^loop[0-9]", Origin: file}, {Class: policy.ClassWWID, Pattern: "SATA_never", Origin: file},
-			{Class: policy.ClassProtocol, Pattern: "scsi:usb", Origin: file}, {Class: policy.ClassProperty, Pattern: "ID_FOO", Origin: file},
+			{Class: policy.ClassDevnode, Pattern: "^loop[0-9]", Origin: file},
+			{Class: policy.ClassWWID, Pattern: "SATA_never", Origin: file},
+			{Class: policy.ClassProtocol, Pattern: "scsi:usb", Origin: file},
+			{Class: policy.ClassProperty, Pattern: "ID_FOO", Origin: file},
 			{Class: policy.ClassDevice, Pattern: "FOO", Product: "BAR", Origin: file},
 		},
 		Exceptions: []policy.Rule{{Class: policy.ClassWWID, Pattern: "3600.*", Origin: file}},
