@@ -43,7 +43,7 @@ func TestTopologySample(t *testing.T) {
 }
 
 func TestTopologyUnchecked(t *testing.T) {
-	want := strings.NewReplacer("prio=50", "prio=0", "prio=10", "prio=0", "ready ", "undef", "faulty", "undef", "ghost ", "undef").Replace(netappSample)
+	want := strings.NewReplacer("prio=50", "prio=0", "prio=10", "prio=0", "ready ", "undef ", "ghost ", "undef ").Replace(netappSample)
 	wantText(t, want, show.Topology(netapp(t).s, show.TopologyOptions{Unchecked: true}))
 }
 

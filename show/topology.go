@@ -6,12 +6,13 @@ import (
 
 	"pathkeeper/dmmap/table"
 	"pathkeeper/mpath"
+	"pathkeeper/pathcheck"
 )
 
 // TopologyOptions says how Topology prints.
 type TopologyOptions struct {
 	// Unchecked: nobody has asked the paths anything (multipath -l): the state of
-	// the checker is undef and priorities are 0.
+	// the checker is undef, or faulty where the device is offline, and priorities are 0.
 	Unchecked bool
 	// Native adds what multipath-tools cannot say: maps that the kernel does not
 	// have yet, and after the groups of a map one line, begun with "  ! ", for each
@@ -210,7 +211,13 @@ func hctl(p *mpath.PathView) string {
 }
 
 func checkerState(p *mpath.PathView, opt TopologyOptions) string {
-	if opt.Unchecked || p.WWID == "" {
+	if p.WWID == "" {
+		return "undef"
+	}
+	if opt.Unchecked {
+		if deviceState(p.DevState) == "offline" {
+			return pathcheck.StateDown.Shown() // the kernel says so, nobody needs to ask
+		}
 		return "undef"
 	}
 	return p.State.Shown()

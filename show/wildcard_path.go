@@ -80,7 +80,7 @@ func (r pathRow) name() string {
 
 // checker gives the checker's name; in JSON programs know "(null)" for none.
 func (r pathRow) checker() string {
-	if r.p == nil || r.p.Decision.Settings.Checker.V == "" {
+	if r.p == nil || r.p.WWID == "" || r.p.Decision.Settings.Checker.V == "" {
 		return "(null)"
 	}
 	return r.p.Decision.Settings.Checker.V
