@@ -71,6 +71,11 @@ func (mc *Machine) Foresee(c Configured, holds []Holding) (Plan, error) {
 			f.alone = append(f.alone, m.wwid)
 		}
 	}
+	knobs := slices.Clone(mc.tuned)
+	for i, t := range knobs {
+		o := *t
+		knobs[i] = &o
+	}
 	f.step(c)
 	wake := f.answers(mc.nextWake())
 	for until := f.now.After(foresight); wake <= until && f.left > 0; {
@@ -92,10 +97,44 @@ func (mc *Machine) Foresee(c Configured, holds []Holding) (Plan, error) {
 			p.Maps = append(p.Maps, mp)
 		}
 	})
+	p.Warnings = append(p.Warnings, knobChanges(knobs, mc.tuned)...)
 	if len(mc.looks.waiting)+len(mc.looks.open) > 0 {
 		p.Warnings = append(p.Warnings, "devices are being identified just now: a plan made in a moment may know more")
 	}
 	return p, nil
+}
+
+// knobChanges says what would be wanted of objects in sysfs that is not wanted now. It
+// is no part of any map: one object may be that of many, and no I/O waits for it.
+func knobChanges(was, is []*tuned) []string {
+	var out []string
+	text := func(t *tuned) string {
+		if t == nil {
+			return "as the kernel has it"
+		}
+		var s []string
+		for _, k := range t.want {
+			s = append(s, k.Name+map[bool]string{true: " at least ", false: " "}[k.Raise]+k.Value)
+		}
+		return strings.Join(s, ", ")
+	}
+	merge(was, is, func(a, b *tuned) int { return strings.Compare(a.dir, b.dir) }, func(w, i **tuned) {
+		var before, after *tuned
+		if w != nil {
+			before = *w
+		}
+		if i != nil {
+			after = *i
+		}
+		switch a, b := text(before), text(after); {
+		case a == b:
+		case after == nil:
+			out = append(out, fmt.Sprintf("in sysfs, %s: %s -> nothing more is written", objectOf(before.dir), a))
+		default:
+			out = append(out, fmt.Sprintf("in sysfs, %s: %s -> %s (%s)", objectOf(after.dir), a, b, after.why))
+		}
+	})
+	return out
 }
 
 // freeze ends everything that is in flight: what will come of it nobody knows.
@@ -424,6 +463,10 @@ func (f *foreseen) needs(m, was *mmap, holds []Holding, out *MapPlan) {
 					"%s (%s): the kernel changes this in no living map; `map remove` and `map add`, when nobody uses it", d, m.settings.Features.Origin)})
 			}
 		}
+	}
+	if kb := m.settings.MaxSectorsKB; m.known && was.known && was.settingOK && m.settingOK && kb.V != was.settings.MaxSectorsKB.V && kb.V > 0 {
+		out.Needs = append(out.Needs, PlanStep{PlanRecreate, fmt.Sprintf(
+			"max_sectors_kb %d (%s): paths in a table keep theirs; `map remove` and `map add`, when nobody uses it", kb.V, kb.Origin)})
 	}
 	if p := m.unwanted(); p != nil && m.known && was.known && !hasSorted(f.alone, m.wwid) {
 		out.Needs = append(out.Needs, PlanStep{PlanRemove, fmt.Sprintf(

@@ -172,6 +172,11 @@ func (b *bench) plan(c Configured) error {
 			b.say("  %q", m.Warnings)
 		}
 	}
+	for _, w := range p.Warnings {
+		if strings.HasPrefix(w, "in sysfs") {
+			b.say("  %s", w)
+		}
+	}
 	if p.Empty() {
 		b.say("plan: nothing")
 	}
