@@ -1,0 +1,49 @@
+package mpath
+
+import (
+	"strings"
+	"testing"
+
+	"pathkeeper/policy"
+)
+
+// Two LUNs of one port, session or host that want different times: it does not matter
+// which came first, and it is said.
+func TestSharedObjectsDoNotDependOnOrder(t *testing.T) {
+	value := func(line int, v policy.Timeout) policy.Value[policy.Timeout] {
+		return policy.Value[policy.Timeout]{V: v, Origin: policy.Origin{File: "f", Line: line, Column: 1}}
+	}
+	seconds := func(n int) policy.Timeout { return policy.Timeout{Mode: policy.TimeoutSeconds, Seconds: n} }
+	off := policy.Timeout{Mode: policy.TimeoutOff}
+	a := policy.Settings{FastIOFail: value(1, seconds(5)), DevLoss: value(2, seconds(60)), EHDeadline: value(3, off)}
+	b := policy.Settings{FastIOFail: value(4, off), DevLoss: value(5, seconds(300)), EHDeadline: value(6, seconds(20))}
+	for _, order := range [][]policy.Settings{{a, b}, {b, a}} {
+		mc, ps := lawful()
+		for i, s := range order {
+			ps[i].decision.Settings = s
+			e := ps[i].seen
+			e.HCTL, e.HostNo, e.Nexus, e.Facts.Protocol = "3:0:0:"+string(rune('0'+i)), 3, "rport-3:0-0", protocolFC
+			mc.find.see(ps[i], e)
+		}
+		port, host := mc.wishOf(dirPorts+"rport-3:0-0"), mc.wishOf(dirHosts+"host3")
+		if k := port.knobs; len(k) != 2 || k[0] != (Knob{Name: "fast_io_fail_tmo", Value: "5"}) || k[1] != (Knob{Name: "dev_loss_tmo", Value: "300"}) {
+			t.Errorf("port: %+v", k)
+		}
+		if k := host.knobs; len(k) != 1 || k[0] != (Knob{Name: "eh_deadline", Value: "20"}) {
+			t.Errorf("host: %+v", k)
+		}
+		for _, want := range []string{"fast_io_fail_tmo 5 (", "and off (", "5 counts", "dev_loss_tmo 60 (", "300 counts"} {
+			if !strings.Contains(port.clash, want) {
+				t.Errorf("%q is not said: %s", want, port.clash)
+			}
+		}
+		if !strings.Contains(host.clash, "20 counts") {
+			t.Errorf("of the host: %s", host.clash)
+		}
+		// A path that is left alone has no say.
+		ps[1].decision.Verdict = policy.VerdictReject
+		if w := mc.wishOf(dirPorts + "rport-3:0-0"); w.clash != "" || w.knobs[0].Value == "" {
+			t.Errorf("a path that is left alone: %+v", w)
+		}
+	}
+}
