@@ -2,6 +2,7 @@ package mpath
 
 import (
 	"encoding/json"
+	"strings"
 	"testing"
 
 	"pathkeeper/configs"
@@ -48,4 +49,27 @@ func FuzzApply(f *testing.F) {
 			t.Errorf("%s: bugs %v, %d answers", text, b.bugs, b.answered)
 		}
 	})
+}
+
+// TestApplyTooEarly: a plan that comes before the first picture is complete, as from
+// a client that outlived a daemon, touches nothing and has its answer.
+func TestApplyTooEarly(t *testing.T) {
+	b := newBench()
+	var conf []string
+	for _, line := range [][]string{{"disk", "sda", "lun=w1"}, {"hold", "scan"}, {"start"}} {
+		if err := b.command(line, &conf); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cfg, err := b.config("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := Apply{Seq: 7, Config: cfg}
+	e.Plan = Plan{Version: PlanVersion, World: b.mc.world(), Maps: []MapPlan{{WWID: "w1", Steps: []PlanStep{{Kind: PlanCreate}}}}, Config: PlanConfig{Sum: e.configured().Sum()}}
+	before := len(b.out.String())
+	b.step(e)
+	if said := b.out.String()[before:]; b.answered != 1 || b.mc.apply.seq != 0 || !strings.Contains(said, "refused, nothing was touched: "+errTooEarly.Error()) {
+		t.Errorf("%d answers:\n%s", b.answered, said)
+	}
 }

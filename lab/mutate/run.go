@@ -143,8 +143,9 @@ func (b *Build) Prepare(pkgs []string, slowest time.Duration) (*Plan, error) {
 	return p, nil
 }
 
+// listTests gives the tests of a binary, and the fuzz targets, of which the seeds run.
 func listTests(binary string) ([]string, error) {
-	out, err := exec.Command(binary, "-test.list", "^Test").Output()
+	out, err := exec.Command(binary, "-test.list", "^(Test|Fuzz)").Output()
 	if err != nil {
 		return nil, fmt.Errorf("listing the tests of %s: %w", binary, err)
 	}
