@@ -145,6 +145,11 @@ func Run(ctx context.Context, opt Options) error {
 	if dead != 0 {
 		d.log.printf(mpath.LevelWarning, "self", "a killed daemon (pid %d) still hangs in the kernel: its lock is put aside; multipathd's socket is its until it ends", dead)
 	}
+	if d.old != nil {
+		for _, err := range d.old.Missing {
+			d.log.printf(mpath.LevelWarning, "self", "%v: clients that ask there find nobody", err)
+		}
+	}
 	for _, p := range problems {
 		d.log.printf(mpath.LevelNotice, "self", "%s: the daemon is less safe while its own root hangs", p)
 	}

@@ -52,6 +52,9 @@ type Mpathd struct {
 	most    int           // clients, of root and of all others each
 	wait    time.Duration // in place of uxsock_timeout; 0: what is configured
 
+	// Missing says why sockets were not taken that nobody else holds.
+	Missing []error
+
 	mu     sync.Mutex
 	conns  [2]map[*mpathdClient]struct{} // of others, of root
 	closed bool
@@ -62,16 +65,25 @@ type Mpathd struct {
 
 // HoldMpathd takes sockets; a leading @ means an abstract one. A living process there
 // is ErrHeld, with its name, and then none is taken. A path whose process is dead is
-// taken over. Nothing is answered before Serve.
+// taken over. One that cannot be taken for another reason is Missing, as long as there
+// is another one: maps need their manager more than clients a second socket. Nothing is
+// answered before Serve.
 func HoldMpathd(names []string, cred func(*net.UnixConn) (Cred, error)) (*Mpathd, error) {
 	m := newMpathd(cred)
 	for _, name := range names {
 		l, err := holdSocket(name)
-		if err != nil {
+		switch {
+		case err == nil:
+			m.listens = append(m.listens, l)
+		case errors.Is(err, ErrHeld):
 			_ = m.Close()
 			return nil, err
+		default:
+			m.Missing = append(m.Missing, err)
 		}
-		m.listens = append(m.listens, l)
+	}
+	if len(m.listens) == 0 {
+		return nil, errors.Join(m.Missing...)
 	}
 	return m, nil
 }

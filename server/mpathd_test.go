@@ -346,6 +346,18 @@ func TestMpathdBothSockets(t *testing.T) {
 	if st, err := os.Stat(path); err != nil || st.Mode().Perm() != 0o666 {
 		t.Errorf("%s: %v, %v", path, st.Mode(), err)
 	}
+	odd := filepath.Join(filepath.Dir(path), "odd")
+	if err := os.WriteFile(odd, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	one, err := server.HoldMpathd([]string{abstract + "-2", odd}, nil)
+	if err != nil || len(one.Missing) != 1 || !strings.Contains(one.Missing[0].Error(), "no socket") {
+		t.Fatalf("beside a file in the other's place: %v", err)
+	}
+	one.Close()
+	if _, err := server.HoldMpathd([]string{odd}, nil); err == nil {
+		t.Error("no socket at all is enough")
+	}
 	if got := server.MpathdNames("@x"); len(got) != 1 || got[0] != "@x" {
 		t.Errorf("MULTIPATH_SOCKET_NAME=@x: %q", got)
 	}
