@@ -51,9 +51,6 @@ func (s *Session) rules(e Uevent, found []string) []string {
 	}
 	switch {
 	case e.mapped != nil:
-		if ready := before("MPATH_DEVICE_READY"); ready != "" {
-			env = append(env, "MPATH_DEVICE_READY="+ready)
-		}
 		props, lines, ok := hook()
 		if !ok { // as it was
 			for _, key := range []string{"PATHKEEPER_UID", "PATHKEEPER_GID", "PATHKEEPER_MODE"} {
