@@ -178,6 +178,10 @@ func Verbs() []Verb {
 		},
 		{Name: "wait", Usage: "[within=D] [not=yes] REGEXP PROGRAM ARG...", Min: 2, Max: -1, Options: []string{within, "not"}, Raw: true, Program: 2, Help: "until the program's output matches"},
 		{Name: "wait-file", Usage: "PATH [match=REGEXP] [not=yes] [within=D]", Min: 1, Max: 1, Options: []string{"match", "not", within}, Help: "until the file exists, or its content matches"},
+		{
+			Name: "powercut", Usage: "[within=D] PROGRAM ARG... | <<END", Max: -1, Options: []string{within}, Body: MayBody, Raw: true, Program: 1, Side: Lab,
+			Help: "run a program, or the body by sh -e, that ends the machine at once, as `echo b > /proc/sysrq-trigger` does, and boot it again from what was on its disk; LUNs, marks and all that runs are gone",
+		},
 		{Name: "guest", Usage: "freeze|thaw", Min: 1, Max: 1, Choices: [][]string{{"freeze", "thaw"}}, Side: Lab, Help: "stop and continue the whole guest's CPUs"},
 		{
 			Name: "rootboot", Usage: "IMAGE [append=TEXT] [match=REGEXP] [within=D] <<END", Min: 1, Max: 1, Options: []string{"append", "match", within}, Body: MustBody, Side: Lab,

@@ -42,7 +42,7 @@ func initramfs() error {
 	if err := mount("/dev/vda", "/lower", "ext4", unix.MS_RDONLY|unix.MS_NOATIME, ""); err != nil {
 		return err
 	}
-	if err := mount("upper", "/upper", "tmpfs", 0, "size=70%"); err != nil {
+	if err := mountUpper(); err != nil {
 		return err
 	}
 	for _, dir := range []string{"/upper/upper", "/upper/work"} {
@@ -53,7 +53,7 @@ func initramfs() error {
 	if err := mount("root", newRoot, "overlay", 0, "lowerdir=/lower,upperdir=/upper/upper,workdir=/upper/work"); err != nil {
 		return err
 	}
-	if err := copyTree(injectDir, newRoot); err != nil {
+	if err := inject(); err != nil {
 		return err
 	}
 	for _, dir := range []string{"/proc", "/sys", "/dev", "/run"} {
@@ -65,6 +65,41 @@ func initramfs() error {
 		}
 	}
 	return switchRoot(boot)
+}
+
+// mountUpper mounts what the guest writes to: memory, or the disk that the kernel's
+// command line names (lab.writes=vdb).
+func mountUpper() error {
+	line, err := os.ReadFile("/proc/cmdline")
+	if err != nil {
+		return err
+	}
+	for _, word := range strings.Fields(string(line)) {
+		if disk, ok := strings.CutPrefix(word, "lab.writes="); ok {
+			if err := waitForFile("/dev/" + disk); err != nil {
+				return err
+			}
+			return mount("/dev/"+disk, "/upper", "ext4", 0, "")
+		}
+	}
+	return mount("upper", "/upper", "tmpfs", 0, "size=70%")
+}
+
+// inject copies what the host put in over the root, once: on a disk that was there
+// before it would undo what the guest has done since.
+func inject() error {
+	const done = "/upper/injected"
+	if _, err := os.Stat(done); err == nil {
+		return nil
+	}
+	if err := copyTree(injectDir, newRoot); err != nil {
+		return err
+	}
+	if err := os.WriteFile(done, nil, 0o644); err != nil {
+		return err
+	}
+	unix.Sync()
+	return nil
 }
 
 func mount(source, target, kind string, flags uintptr, data string) error {

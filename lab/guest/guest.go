@@ -41,10 +41,13 @@ type Disk struct {
 type Config struct {
 	Image  image.Image
 	Boot   Boot
-	CPUs   int           // 0: two under KVM, one under TCG (see wantedCPUs)
-	Memory int           // MiB, 0: 1024
-	Disks  []Disk        // AHCI, in order
-	Files  []Inject      // copied over the root before PID 1 starts
+	CPUs   int      // 0: two under KVM, one under TCG (see wantedCPUs)
+	Memory int      // MiB, 0: 1024
+	Disks  []Disk   // AHCI, in order
+	Files  []Inject // copied over the root before PID 1 starts
+	// Writes is a file of MakeWrites, for all that the guest writes to its root. Empty:
+	// memory, gone with the guest. Files are copied only over a fresh one.
+	Writes string
 	Accel  Accel         // the zero value asks PickAccel
 	Talk   io.Writer     // progress, one line each; nil: none
 	Limit  time.Duration // for the boot; 0: 90 s

@@ -22,6 +22,9 @@ func qemuArgs(dir, initrd string, c Config, accel Accel, cpus int) ([]string, er
 		// Mitigations cost a third under emulation and protect nobody here.
 		"mitigations=off", "random.trust_cpu=on", "audit=0", "rcupdate.rcu_expedited=1",
 	}
+	if c.Writes != "" {
+		kernelArgs = append(kernelArgs, "lab.writes=vdb")
+	}
 	if c.Boot == Systemd {
 		kernelArgs = append(kernelArgs, "systemd.unit=lab.target", "systemd.log_target=journal", "systemd.show_status=0")
 	}
@@ -35,6 +38,9 @@ func qemuArgs(dir, initrd string, c Config, accel Accel, cpus int) ([]string, er
 		"-chardev", "socket,id=qmp,path=" + filepath.Join(dir, "qmp.sock"), "-mon", "chardev=qmp,mode=control",
 		"-drive", "if=none,id=root,format=raw,readonly=on,file.locking=off,file=" + c.Image.Root, "-device", "virtio-blk-pci,drive=root",
 		"-device", "virtio-rng-pci",
+	}
+	if c.Writes != "" {
+		args = append(args, "-drive", "if=none,id=writes,format=raw,cache=unsafe,file="+c.Writes, "-device", "virtio-blk-pci,drive=writes")
 	}
 	args = append(args, accel.args()...)
 	for i, d := range c.Disks {
@@ -57,6 +63,19 @@ func qemuArgs(dir, initrd string, c Config, accel Accel, cpus int) ([]string, er
 			"-device", fmt.Sprintf("ide-hd,bus=ahci%d.%d,drive=disk%d,model=%s,serial=%s", i/perController, i%perController, i, d.Model, d.Serial))
 	}
 	return args, nil
+}
+
+// MakeWrites makes a file for Config.Writes: a file system with a journal, so that
+// what a power cut leaves is what a host would find.
+func MakeWrites(name string) error {
+	if err := os.WriteFile(name, nil, 0o600); err != nil {
+		return err
+	}
+	out, err := exec.Command("mke2fs", "-q", "-t", "ext4", "-O", "^metadata_csum", "-m", "0", name, "1024M").CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("mke2fs %s: %w\n%s", name, err, out)
+	}
+	return nil
 }
 
 // writeInitrd makes the initramfs: the agent as /init, the early modules, and

@@ -72,7 +72,7 @@ func Files(ctx context.Context, files []string, o Options) ([]Result, error) {
 			results[i].Err = err
 			continue
 		}
-		key := fmt.Sprint(script.Boot, disks)
+		key := fmt.Sprint(script.Boot, disks, persists(script))
 		if groups[key] == nil {
 			order = append(order, key)
 		}
@@ -103,12 +103,12 @@ func Files(ctx context.Context, files []string, o Options) ([]Result, error) {
 			}
 			clean := s.runOne(j.script, &results[j.n])
 			if !clean {
-				s.guest.Close() // what it may have left would be blamed on the next
+				s.end() // what it may have left would be blamed on the next
 				s = nil
 			}
 		}
 		if s != nil {
-			s.guest.Close()
+			s.end()
 		}
 	}
 	return results, nil

@@ -18,11 +18,13 @@ import (
 
 // session is one guest and what the current scenario has made in it.
 type session struct {
-	guest *guest.Guest
-	opts  Options
-	verbs map[string]func(scenario.Command) error
-	began time.Time
-	ready bool // prepare has run in this guest
+	guest  *guest.Guest
+	boot   guest.Config // what it was booted with
+	writes string       // directory of the disk that it writes to, if it keeps that
+	opts   Options
+	verbs  map[string]func(scenario.Command) error
+	began  time.Time
+	ready  bool // prepare has run in this guest
 
 	array    *storage.Array
 	address  map[string]string // "lun port" -> SCSI address without the LUN's number, H:C:T
@@ -58,16 +60,22 @@ func newSession(ctx context.Context, img image.Image, accel guest.Accel, script 
 		return nil, err
 	}
 	s := &session{opts: o, disks: disks, image: img}
-	cfg := guest.Config{Image: img, Boot: guest.Boot(script.Boot), Accel: accel, Talk: o.Out}
+	cfg := &s.boot
+	*cfg = guest.Config{Image: img, Boot: guest.Boot(script.Boot), Accel: accel, Talk: o.Out}
 	for _, d := range disks {
 		cfg.Disks = append(cfg.Disks, d.Disk)
+	}
+	if persists(script) {
+		if err := s.keepWrites(); err != nil {
+			return nil, err
+		}
 	}
 	if o.Tree != "" {
 		if cfg.Files, err = readTree(o.Tree); err != nil {
 			return nil, fmt.Errorf("the product's tree: %w", err)
 		}
 	}
-	if s.guest, err = guest.Start(ctx, cfg); err != nil {
+	if s.guest, err = guest.Start(ctx, *cfg); err != nil {
 		return nil, fmt.Errorf("boot a %s guest: %w", script.Boot, err)
 	}
 	fmt.Fprintf(o.Out, "lab: %s guest up in %.1fs: Linux %s, %d CPUs, deadlines x %.1f\n",
@@ -107,7 +115,7 @@ func (s *session) table() map[string]func(scenario.Command) error {
 		"expect loads": s.expectCount, "expect suspends": s.expectCount, "expect resumes": s.expectCount,
 		"expect messages": s.expectCount, "expect removes": s.expectCount,
 		"expect log": s.expectLog, "expect no-log": s.expectLog,
-		"run": s.run, "wait": s.wait, "wait-file": s.waitFile, "guest": s.freeze, "rootboot": s.rootboot, "teardown": s.teardownVerb,
+		"run": s.run, "wait": s.wait, "wait-file": s.waitFile, "guest": s.freeze, "powercut": s.powercut, "rootboot": s.rootboot, "teardown": s.teardownVerb,
 	}
 }
 
