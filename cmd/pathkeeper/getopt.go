@@ -30,6 +30,9 @@ func getopt(letters string, args []string) (given []givenOption, words []string,
 		for j := 1; j < len(arg); j++ {
 			at := strings.IndexByte(letters, arg[j])
 			if at < 0 || arg[j] == ':' {
+				if arg[1] == '-' {
+					return given, words, fmt.Errorf("there is no option %s", arg)
+				}
 				return given, words, fmt.Errorf("there is no option -%c", arg[j])
 			}
 			f := givenOption{letter: arg[j]}

@@ -19,7 +19,8 @@ func TestGetopt(t *testing.T) {
 		{"- -d", "d= | -"},
 		{"-v", "| : option -v wants a value"},
 		{"-d -Z -t", "d= | : there is no option -Z"},
-		{"--version", "| : there is no option --"},
+		{"--version", "| : there is no option --version"},
+		{"-d --follow x", "d= | : there is no option --follow"},
 		{"-:", "| : there is no option -:"},
 	} {
 		given, words, err := getopt(multipathLetters, strings.Fields(c.line))

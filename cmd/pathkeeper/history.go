@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"os"
 	"strings"
 	"time"
 
@@ -52,7 +54,7 @@ func historyCommand(at *places, std streams) *cobra.Command {
 			case errors.Is(err, record.ErrNoRecord):
 				return usagef("%v of Pathkeeper's", err)
 			case err != nil && file == "":
-				return fmt.Errorf("the daemon has left no recording, or it is not for you to read: %w", err)
+				return noRecording(recorderDir, err)
 			case err != nil:
 				return err
 			}
@@ -74,6 +76,15 @@ func historyCommand(at *places, std streams) *cobra.Command {
 	f.StringVar(&sinceText, "since", "", "only since then: 2h (ago), 15:04, \"2006-01-02 15:04:05\"")
 	f.BoolVar(&asJSON, "json", false, "as JSON")
 	return c
+}
+
+// noRecording says why the daemon's recording cannot be had. That is no mistake on the
+// command line, which named no file.
+func noRecording(dir string, err error) error {
+	if _, gone := os.Stat(dir); errors.Is(gone, fs.ErrNotExist) {
+		return fmt.Errorf("there is no recording in %s: no daemon has run here since the boot, `systemctl start pathkeeper` starts it; `pathkeeper record list` lists copies from before", dir)
+	}
+	return fmt.Errorf("the daemon's recording, which is root's, cannot be read: %v", err)
 }
 
 func unknownName(name string, h *record.History) error {

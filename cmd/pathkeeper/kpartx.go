@@ -66,6 +66,9 @@ func parseKpartx(args []string) (o kpartxOptions, err error) {
 			names = append(names, arg)
 			continue
 		}
+		if arg[1] == '-' {
+			return o, fmt.Errorf("there is no option %s", arg)
+		}
 		for j := 1; j < len(arg); j++ {
 			c := arg[j]
 			if c != 'p' && c != 't' {
@@ -135,6 +138,10 @@ func tableType(name string) (partition.Scheme, error) {
 // kpartxMain answers as kpartx does: the exit code is 0, or how many partitions could
 // not be seen to, 1 for everything else.
 func kpartxMain(args []string, std streams) int {
+	if len(args) == 1 && (args[0] == "-h" || args[0] == "--help") {
+		io.WriteString(std.out, kpartxUsage)
+		return exitDone
+	}
 	o, err := parseKpartx(args)
 	if err != nil {
 		fmt.Fprintf(std.err, "kpartx: %s\n", show.Safe(err.Error()))

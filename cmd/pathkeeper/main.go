@@ -1,5 +1,5 @@
 // Command pathkeeper is the daemon, the command line and the udev hook of
-// Pathkeeper. Called as multipath, multipathd or scsi_id it answers as they do.
+// Pathkeeper. Called as multipath, multipathd, kpartx or scsi_id it answers as they do.
 package main
 
 import (
@@ -49,7 +49,7 @@ func dispatch(args []string, std streams) int {
 		return multipathMain(args, std)
 	case "multipathd", "multipathc":
 		if name == "multipathc" {
-			args = []string{"-k"} // its one argument, a time-out, is uxsock_timeout's
+			return multipathcMain(args, os.Stdin, std)
 		}
 		return multipathdMain(args, os.Stdin, std)
 	case "kpartx":

@@ -232,7 +232,8 @@ func filesOf(p *roff.Page) {
 		{"/etc/multipath/bindings, /etc/multipath/wwids", "The names that maps were given, and the WWIDs that had a map."},
 		{"/run/pathkeeper/api.sock", "The daemon's socket."},
 		{"/run/multipathd.pid", "The lock of the host's one manager of multipath maps."},
-		{"/var/lib/pathkeeper", "What the daemon records, for `pathkeeper history` and `pathkeeper replay`."},
+		{"/run/pathkeeper/recorder", "What the daemon records, for `pathkeeper history` and `pathkeeper replay`."},
+		{"/var/lib/pathkeeper/records", "Copies of it: of `pathkeeper record save`, and of bugs that the daemon found in itself."},
 	} {
 		p.Item(f[0], f[1])
 	}

@@ -47,7 +47,7 @@ completion, or reads them from a pipe, one a line.`,
 			see:      []string{"multipath(8)", "multipathc(8)", "multipath.conf(5)", "pathkeeper(8)"},
 		},
 		{
-			name: "multipathc", short: "ask the daemon of multipath maps for commands", usage: "multipathc",
+			name: "multipathc", short: "ask the daemon of multipath maps for commands", usage: multipathcUsage,
 			description: "multipathc is `multipathd -k`: it reads commands from the terminal, with history and completion, or from a pipe, and prints what the daemon answers. quit or exit ends it.",
 			exit:        "0, or 1 if the daemon could not be reached.",
 			see:         []string{"multipathd(8)", "pathkeeper(8)"},

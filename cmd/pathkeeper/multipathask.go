@@ -21,7 +21,9 @@ func (r *multipathRun) valid() (ok bool, err error) {
 	name := ""
 	if r.udev {
 		env = readEnvironment(os.Environ())
-		name = eventDevice(env)
+		if name = eventDevice(env); name == "" && r.name == "" {
+			return false, fmt.Errorf("-u wants a udev event of a disk: neither DEVPATH nor DEVNAME is set")
+		}
 	}
 	if name == "" {
 		if name, err = r.kernelName(); err != nil {

@@ -29,6 +29,11 @@ const multipathdUsage = `multipathd (pathkeeper): the daemon of multipath maps, 
   multipathd --version
 `
 
+const multipathcUsage = `multipathc (pathkeeper): asks for commands of the daemon of multipath maps
+  multipathc [MILLISECONDS]    as multipathd -k; the time does not count, uxsock_timeout does
+  multipathc --version
+`
+
 // multipathdOptions are what the command line of multipathd says.
 type multipathdOptions struct {
 	foreground bool
@@ -108,6 +113,28 @@ func multipathdMain(args []string, in io.Reader, std streams) int {
 		return converse(client, in, std)
 	}
 	return askOnce(client, o.command, std)
+}
+
+// multipathcMain is `multipathd -k` under its own name. Its one argument, a time-out
+// in milliseconds, does not count: uxsock_timeout does. A command is none of its
+// arguments; whoever gives one shall not be left before a prompt.
+func multipathcMain(args []string, in io.Reader, std streams) int {
+	if len(args) == 1 {
+		switch _, err := strconv.Atoi(args[0]); {
+		case args[0] == "-h" || args[0] == "--help":
+			io.WriteString(std.out, multipathcUsage)
+			return exitDone
+		case args[0] == "--version":
+			return printVersion("multipathc", std)
+		case err == nil:
+			args = nil
+		}
+	}
+	if len(args) > 0 {
+		fmt.Fprintf(std.err, "multipathc: it takes no command, not %q: `multipathd %s` asks once, multipathc alone asks for commands\n", show.Safe(args[0]), show.Safe(strings.Join(args, " ")))
+		return exitError
+	}
+	return multipathdMain([]string{"-k"}, in, std)
 }
 
 // askOnce prints the answer to one command.

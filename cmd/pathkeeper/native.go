@@ -15,8 +15,10 @@ modes, checks their paths, fails over and back.
 
 Standard output is data, standard error is talk. Exit codes: 0 done; 1 it could
 not be done, standard error says why; 2 the command line is wrong, nothing was
-done; where a command has others its help says so. Called as multipath (-ll, -l) or
-scsi_id it answers as they do.`
+done; where a command has others its help says so.
+
+Called as multipath, multipathd, multipathc, kpartx or scsi_id it answers as they do;
+"pathkeeper multipath -h" and so on work without a link of that name.`
 
 // places are the flags that say where things are.
 type places struct {

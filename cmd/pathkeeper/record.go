@@ -2,7 +2,9 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -39,6 +41,9 @@ it is. Of all copies the newest %d are kept, %d MiB at most. Needs root.`, recor
 				return usageError{err.Error()}
 			}
 			path, err := record.SaveRing(ring, dir, name, "pathkeeper record save")
+			if errors.Is(err, fs.ErrNotExist) {
+				return noRecording(ring, err)
+			}
 			if err != nil {
 				return err
 			}

@@ -30,7 +30,7 @@ back. The table on the disk is not touched. A partition that somebody uses stays
 				}
 				return nil
 			default:
-				return usagef("%q: forget or back", args[0])
+				return usagef("`pathkeeper udev partitions` wants forget or back, not %q", args[0])
 			}
 		},
 	}
