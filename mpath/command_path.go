@@ -195,6 +195,8 @@ func (mc *Machine) runAddPath(c *command) {
 		mc.finish(c, ReplyRefused, "not a path of any map: "+p.seen.Identity.Problem)
 	case p.inTable:
 		mc.finish(c, ReplyDone, "a path of "+mc.mapOf(p.wwid).label())
+	case mc.mapOf(p.wwid).removed: // nothing is going to make it: there is nothing to wait for
+		mc.finish(c, ReplyRefused, "of "+mc.mapOf(p.wwid).label()+", which an operator removed; `add map` makes it again")
 	case p.answeredFor >= c.since && !p.up():
 		mc.finish(c, ReplyDeferred, fmt.Sprintf("a path of %s; it joins when its checker finds it well (%s: %s)", mc.mapOf(p.wwid).label(), p.state.Shown(), p.message))
 	case p.refused != "":

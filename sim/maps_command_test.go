@@ -156,6 +156,11 @@ func TestRemovedMapComesBackWithAPath(t *testing.T) {
 	r.ask(mpath.Command{Kind: mpath.CommandRemoveMap, Map: "mpatha"}, mpath.ReplyDone)
 	ds[0].Announce() // that is no new path
 	r.run(mpath.Minute)
+	asked := r.w.Now()
+	r.ask(mpath.Command{Kind: mpath.CommandAddPath, Path: "sda"}, mpath.ReplyRefused, "which an operator removed", "`add map`")
+	if took := r.w.Now().Since(asked); took > 10*second {
+		r.fail("the answer took %v", took)
+	}
 	if len(r.w.Maps()) > 0 {
 		r.fail("made again unasked")
 	}
