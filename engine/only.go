@@ -51,6 +51,11 @@ func (o *Only) held(a mpath.Action) (s Step, ok bool) {
 		return open(a.WWID)
 	case mpath.MarkFailed:
 		return open(a.WWID)
+	case mpath.LimitPaths:
+		return open(a.WWID)
+	case mpath.SetKnobs:
+		// A port is for the paths of others as well: what those want is not known.
+		return Step{}, o.Disks != nil
 	case mpath.SaveDeadlines:
 		// What is not looked at would be missing in the file.
 		return done(mpath.ActionDone{Seq: a.Seq}), true

@@ -256,6 +256,11 @@ func (e *Engine) LoadState(kernel policy.Kernel, notes func(string)) Step {
 				return read(e.Files.Deadlines, func(b []byte) {
 					d, ws := statefile.ParseDeadlines(b)
 					warn(e.Files.Deadlines, ws)
+					if e.Only != nil {
+						// Whose disks are not looked at seems to have lost them all, and its
+						// queued I/O would be failed at the deadline without a question.
+						return
+					}
 					// Those of another boot are of another clock.
 					for _, x := range d.Since(e.BootID) {
 						ev.Deadlines = append(ev.Deadlines, mpath.Deadline{WWID: x.WWID, At: mpath.Instant(x.AtNS), Expired: x.Expired})
