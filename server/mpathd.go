@@ -279,30 +279,48 @@ func (m *Mpathd) reply(cmd string, c *mpathdClient, limit time.Duration) (text s
 	defer cancel()
 	leave = func() {}
 	r, job := m.parse(cmd, c.cred, limit)
-	if job != nil && job.reads {
-		gate := m.computing[c.class()]
-		select {
-		case gate <- struct{}{}:
-			r = job.run(ctx)
-			<-gate
-		case <-ctx.Done():
-			r = failed(failTimeout)
-		}
-	} else if job != nil {
-		r = job.run(ctx)
+	if job != nil {
+		r = m.run(ctx, job, c)
 	}
 	text = r.String()
 	if len(text)+1 > mpathdReplyBytes {
 		return failWord + "the answer is too long\n", nil, leave
 	}
-	if n := int64(len(text)); n > mpathdSmallReply {
-		room := m.room[c.class()]
+	n := int64(len(text))
+	if n <= mpathdSmallReply {
+		return text, r.then, leave
+	}
+	room := m.room[c.class()]
+	if !room.TryAcquire(n) {
+		// What waits for room is not in memory meanwhile: it is made anew.
+		text, r.text, r.detail = "", "", ""
 		if room.Acquire(ctx, n) != nil {
 			return failed(failTimeout).String(), r.then, leave
 		}
-		leave = func() { room.Release(n) }
+		if job != nil && job.reads {
+			text = m.run(ctx, job, c).String()
+		}
+		if text == "" || int64(len(text)) > n {
+			room.Release(n)
+			return failed(failTimeout).String(), r.then, leave
+		}
 	}
-	return text, r.then, leave
+	return text, r.then, func() { room.Release(n) }
+}
+
+// run carries out a command; of those that read, few are carried out at once.
+func (m *Mpathd) run(ctx context.Context, j *job, c *mpathdClient) reply {
+	if !j.reads {
+		return j.run(ctx)
+	}
+	gate := m.computing[c.class()]
+	select {
+	case gate <- struct{}{}:
+		defer func() { <-gate }()
+		return j.run(ctx)
+	case <-ctx.Done():
+		return failed(failTimeout)
+	}
 }
 
 // limit is how long a request, its answer's making and its answer's sending may
