@@ -131,7 +131,15 @@ func holdSocket(name string) (*limited, error) {
 		l, err = listenPath(name)
 	}
 	if errors.Is(err, unix.EADDRINUSE) || errors.Is(err, ErrHeld) {
-		who := Holder(name)
+		// Anybody may take an abstract name. Whoever is not root, or does not listen,
+		// is no manager, and does not keep the maps from having one.
+		who, cred, known := holderOf(name)
+		switch {
+		case known && !manages(cred):
+			return nil, fmt.Errorf("take multipathd's socket %s: %s of uid %d holds it, and is no manager of maps: end it", name, who, cred.UID)
+		case who == "" && deaf(name):
+			return nil, fmt.Errorf("take multipathd's socket %s: a process holds it and does not listen there: end it (`ss -xap` lists it)", name)
+		}
 		if who == "" {
 			who = "a process that does not answer"
 		}

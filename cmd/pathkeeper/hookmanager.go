@@ -82,10 +82,14 @@ func listener(name string) (pid int, there bool) {
 	defer unix.Close(fd)
 	switch err := unix.Connect(fd, &unix.SockaddrUnix{Name: name}); {
 	case err == nil:
-		if cred, err := unix.GetsockoptUcred(fd, unix.SOL_SOCKET, unix.SO_PEERCRED); err == nil {
-			pid = int(cred.Pid)
+		cred, err := unix.GetsockoptUcred(fd, unix.SOL_SOCKET, unix.SO_PEERCRED)
+		switch {
+		case err != nil:
+			return 0, true
+		case cred.Uid != 0 && cred.Uid != uint32(os.Geteuid()):
+			return 0, false // anybody may take an abstract name; a manager is root
 		}
-		return pid, true
+		return int(cred.Pid), true
 	case errors.Is(err, errRefused), errors.Is(err, unix.ENOENT):
 		return 0, false
 	default:

@@ -58,6 +58,9 @@ func dialMultipathd(sockets []string, wait time.Duration) (*mpathdClient, error)
 	for _, name := range sockets {
 		c, err := net.DialTimeout("unix", name, connectWait)
 		switch {
+		case err == nil && !ofManager(c):
+			c.Close() // anybody may take an abstract name; a manager is root
+			continue
 		case err == nil:
 			return &mpathdClient{conn: c, at: name, wait: wait}, nil
 		case errors.Is(err, fs.ErrNotExist), errors.Is(err, errRefused):
@@ -66,6 +69,17 @@ func dialMultipathd(sockets []string, wait time.Duration) (*mpathdClient, error)
 		return nil, fmt.Errorf("connecting to multipathd's socket %s: %w", name, plainError(err))
 	}
 	return nil, fmt.Errorf("%w at multipathd's socket (%s): start it, `systemctl start pathkeeper`", errNobody, strings.Join(sockets, ", "))
+}
+
+// ofManager says whether root listens at the other end, or who we are ourselves. What
+// cannot be said is no reason to refuse.
+func ofManager(c net.Conn) bool {
+	u, ok := c.(*net.UnixConn)
+	if !ok {
+		return true
+	}
+	cred, err := server.PeerCred(u)
+	return err != nil || cred.Root() || cred.UID == uint32(os.Geteuid())
 }
 
 // plainError takes package net's wrapping off.
