@@ -44,6 +44,7 @@ type Once struct {
 	answer  Reply
 	queues  []string // WWIDs of maps that queue by what was done to them, sorted
 	ended   Instant  // when the end began
+	asking  []uint64 // what was asked of the kernel for maps that are meant, and not answered by then
 }
 
 // OnceDid is the foremost of what was done to one map: create, reload, resize, rename,
@@ -150,7 +151,9 @@ func (o *Once) Next(mc *Machine, now Instant) (ev Event, only []string, done boo
 	case onceCommands:
 		return o.command(mc, now)
 	case onceEnds:
-		open := slices.ContainsFunc(mc.maps, func(m *mmap) bool { return m.ask != 0 && o.meant(m.wwid) })
+		open := slices.ContainsFunc(mc.maps, func(m *mmap) bool {
+			return m.ask != 0 && (o.meant(m.wwid) || slices.Contains(o.asking, m.ask))
+		})
 		if !open || now.Since(o.ended) >= onceEndLimit {
 			o.stage = onceDone
 		}
@@ -215,9 +218,15 @@ func (o *Once) remain(mc *Machine) bool {
 	return slices.ContainsFunc(mc.maps, func(m *mmap) bool { return m.known && slices.Contains(o.Only, m.wwid) })
 }
 
-// end has queueing switched off where it shall be, and waits for what is under way.
+// end has queueing switched off where it shall be, and waits for what is under way: a
+// map in the making would stay without a table.
 func (o *Once) end(mc *Machine, now Instant) (ev Event, only []string, done bool) {
 	o.stage, o.ended = onceEnds, now
+	for _, m := range mc.maps {
+		if m.ask != 0 && o.meant(m.wwid) {
+			o.asking = append(o.asking, m.ask)
+		}
+	}
 	o.Only = append([]string{}, o.queues...)
 	return Stopping{Final: o.QueueOff && len(o.queues) > 0}, o.Only, false
 }

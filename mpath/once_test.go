@@ -56,3 +56,24 @@ func TestOnceTook(t *testing.T) {
 		t.Errorf("%v, %v", ev, only)
 	}
 }
+
+// When the time is over, a map that is being made is waited for, also one that does not
+// queue; what is asked for maps that are not meant any more, and so never done, is not.
+func TestOnceEndWaits(t *testing.T) {
+	mc := New()
+	made := &mmap{wwid: "W1", ask: 7}
+	mc.maps = []*mmap{made}
+	o := &Once{Limit: Minute}
+	o.Next(mc, 1)
+	if ev, only, _ := o.Next(mc, 1+Instant(Minute)); ev != (Stopping{}) || len(only) != 0 {
+		t.Fatalf("%v, %v", ev, only)
+	}
+	if _, _, done := o.Next(mc, 2+Instant(Minute)); done {
+		t.Error("it ends in the middle of making a map")
+	}
+	made.ask = 0
+	mc.maps = append(mc.maps, &mmap{wwid: "W2", ask: 8})
+	if _, _, done := o.Next(mc, 3+Instant(Minute)); !done {
+		t.Error("it waits for what is held back")
+	}
+}
