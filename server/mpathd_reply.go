@@ -97,12 +97,13 @@ func (m *Mpathd) parse(text string, who Cred, limit time.Duration) (reply, *job)
 func (m *Mpathd) usage(p problem, wrong string) reply {
 	wrong = show.Safe(wrong)
 	var b strings.Builder
-	switch p {
-	case problemNoWords:
+	switch {
+	case wrong == "help" || wrong == "?": // no word of theirs either; who says it wants the list
+	case p == problemNoWords:
 		b.WriteString("there is no command in it\n")
-	case problemLastWord:
+	case p == problemLastWord:
 		b.WriteString("`" + wrong + "` is no word of a command\n")
-	case problemArgument:
+	case p == problemArgument:
 		b.WriteString("`" + wrong + "` wants a parameter\n")
 	default:
 		b.WriteString("`" + wrong + "` is no command\n")

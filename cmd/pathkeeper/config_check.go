@@ -108,6 +108,9 @@ func configCheck(ctx context.Context, at *places, std streams, args []string, op
 		return err
 	}
 	talk(fmt.Sprintf("%s: %s (%s)", namesOf(all), counted(count), seen))
+	if c := all[0]; len(args) == 0 && len(c.files) == 0 && len(c.findings) == 0 {
+		talk(c.name + " is not there, nor a drop-in: what is built in counts, `pathkeeper config show` prints it")
+	}
 	switch {
 	case count[lint.Error] > 0, opt.strict && count[lint.Warning] > 0:
 		return ending{code: exitError}

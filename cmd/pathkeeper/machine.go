@@ -167,11 +167,17 @@ func onSimulated(s *sim.Session, argv []string, std streams) int {
 	switch argv[0] {
 	case "multipath":
 		return multipathOn(m, argv[1:], std)
+	case "multipathd":
+		return simMultipathd(m, argv[1:], std)
 	case "pathkeeper":
 		root := newRootOn(m, std)
+		if len(argv) > 1 && !hasCommand(root, argv[1]) && hasCommand(newRoot(std), argv[1]) {
+			fmt.Fprintf(std.err, "pathkeeper: `pathkeeper %s` is not for a simulated host: call it outside of this one; `pathkeeper --help` says what there is here\n", argv[1])
+			return exitError
+		}
 		root.SetArgs(argv[1:])
 		return report(std, "pathkeeper", root.ExecuteContext(context.Background()))
 	}
-	fmt.Fprintf(std.err, "%s: the simulated host has no such program; it has pathkeeper, multipath and dmsetup\n", argv[0])
+	fmt.Fprintf(std.err, "%s: the simulated host has no such program; it has pathkeeper, multipath, multipathd and dmsetup\n", argv[0])
 	return exitError
 }

@@ -112,7 +112,7 @@ func multipathdMain(args []string, in io.Reader, std streams) int {
 	if o.command == "" {
 		return converse(client, in, std)
 	}
-	return askOnce(client, o.command, std)
+	return answered(client, o.command, std)
 }
 
 // multipathcMain is `multipathd -k` under its own name. Its one argument, a time-out
@@ -137,8 +137,8 @@ func multipathcMain(args []string, in io.Reader, std streams) int {
 	return multipathdMain([]string{"-k"}, in, std)
 }
 
-// askOnce prints the answer to one command.
-func askOnce(client *mpathdClient, command string, std streams) int {
+// answered prints the answer to one command.
+func answered(client asker, command string, std streams) int {
 	reply, err := client.ask(command)
 	if err != nil {
 		return failed(std, "multipathd", err)

@@ -69,7 +69,7 @@ func TestAskOnce(t *testing.T) {
 		{"show maps", "name   sysfs uuid\nmpatha dm-0  3600\n", 0}, {"bare", "fail\n", 1}, {"bare2", "fail\n", 1}, {"busy", "map or partition in use\n", 1}, {"done", "ok\n", 0}, {"none", "", 0},
 	} {
 		var out, talk bytes.Buffer
-		code := askOnce(client(t, name, time.Minute), c.command, streams{&out, &talk})
+		code := answered(client(t, name, time.Minute), c.command, streams{&out, &talk})
 		if code != c.code || out.String() != c.want || talk.Len() > 0 {
 			t.Errorf("%s: exit %d, %q, %q; want %d, %q", c.command, code, out.String(), talk.String(), c.code, c.want)
 		}
@@ -88,7 +88,7 @@ func TestAskBadDaemon(t *testing.T) {
 		"silent": "nothing came within", "close": "closed the connection", strings.Repeat("x", 512): "at most 511", "a\x00b": "NUL",
 	} {
 		var out, talk bytes.Buffer
-		if code := askOnce(client(t, name, 50*time.Millisecond), command, streams{&out, &talk}); code != exitError || out.Len() > 0 || !strings.Contains(talk.String(), want) {
+		if code := answered(client(t, name, 50*time.Millisecond), command, streams{&out, &talk}); code != exitError || out.Len() > 0 || !strings.Contains(talk.String(), want) {
 			t.Errorf("%.20q: exit %d, %q, %q; want 1 and %q", command, code, out.String(), talk.String(), want)
 		}
 	}

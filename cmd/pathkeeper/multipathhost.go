@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -100,33 +99,6 @@ func (m simMachine) once(_ context.Context, r onceRequest) (daemon.OnceResult, e
 	}
 	s, err := m.s.Once(&o, r.only, r.edit)
 	return daemon.OnceResult{Snapshot: s, Did: o.Did, Replies: o.Replies, Left: o.Left}, err
-}
-
-// simAsker answers what multipath asks of a daemon.
-type simAsker struct{ m simMachine }
-
-func (simAsker) Close() {}
-
-func (a simAsker) ask(command string) (string, error) {
-	words := strings.Fields(command)
-	do := func(kind mpath.CommandKind, name string) (string, error) {
-		r, _, err := a.m.s.Command(mpath.Command{Kind: kind, Map: name})
-		if err != nil || r.OK {
-			return "ok\n", err
-		}
-		return "fail\n" + r.Text + "\n", nil
-	}
-	switch {
-	case len(words) == 3 && words[0] == "del":
-		return do(mpath.CommandRemoveMap, words[2])
-	case command == "del maps":
-		return do(mpath.CommandRemoveUnused, "")
-	case len(words) == 3 && words[0] == "add" && words[1] == "map":
-		return do(mpath.CommandAddMap, words[2])
-	case len(words) == 3 && words[0] == "reload":
-		return do(mpath.CommandReloadMap, words[2])
-	}
-	return "", errors.New("the simulated daemon has no socket that knows `" + command + "`; the lab has")
 }
 
 // resolved follows the links of the device argument.

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -73,6 +74,11 @@ func bareRoot(m machine, std streams) (*cobra.Command, *places) {
 	f.StringVar(&at.configDir, "config-dir", "", "directory of further configuration files (default /etc/pathkeeper/conf.d or /etc/multipath/conf.d)")
 	root.SetHelpCommand(&cobra.Command{Use: "no-help", Hidden: true})
 	return root, at
+}
+
+// hasCommand says whether a command has one of that name below it.
+func hasCommand(c *cobra.Command, name string) bool {
+	return slices.ContainsFunc(c.Commands(), func(s *cobra.Command) bool { return s.Name() == name || s.HasAlias(name) })
 }
 
 // subcommand is what a command does that only has commands below it: nothing.

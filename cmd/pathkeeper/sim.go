@@ -39,8 +39,8 @@ real encoding of every call take part; nothing of this machine is touched, and n
 privilege is needed. Equal seeds give equal stories.
 
 --shell gives a prompt on a simulated host: the one that a script leaves, or a RAC
-host with its daemon. It takes the verbs of scripts, and multipath -ll, pathkeeper
-show, log, pass 10s, help.
+host with its daemon. It takes the verbs of scripts, and multipath -ll,
+multipathd show paths, pathkeeper show, log, pass 10s, help.
 
 --storm SEED blows a random storm over a random host, checks every law of the core
 at each step, and in the end that everything is well again; a broken law is told

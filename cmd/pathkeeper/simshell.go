@@ -20,7 +20,7 @@ A simulated host. Time stands still but for pass, for what waits (expect, io,
 probe), and for commands that udevd must see. help says what there is, quit ends it.
 `
 
-const shellHelp = `Look:    multipath -ll | show maps|paths|topology [NAME] | explain NAME | timeouts MAP | pathkeeper ... | log [LINES]
+const shellHelp = `Look:    multipath -ll | multipathd show paths | show maps|paths|topology [NAME] | explain NAME | timeouts MAP | pathkeeper ... | log [LINES]
 Time:    pass 10s
 Break:   path mysql1 A1 offline | port A1 cut | fault mysql1 B1 hung | daemon kill | dm fail=30%
 Mend:    path mysql1 A1 running | port A1 mend | fault mysql1 B1 none | daemon start | dm well
@@ -135,7 +135,7 @@ func (sh *shell) do(text string, words []string) error {
 		return sh.log(words[1:])
 	case "show", "list", "explain", "timeouts":
 		return sh.program(append([]string{"pathkeeper"}, words...))
-	case "pathkeeper", "multipath", "dmsetup":
+	case "pathkeeper", "multipath", "multipathd", "dmsetup":
 		return sh.program(words)
 	case "run":
 		if len(words) > 1 && !strings.Contains(words[1], "=") {
