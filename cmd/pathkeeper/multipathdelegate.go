@@ -40,11 +40,19 @@ func (r *multipathRun) delegateFlush(client asker) (ok bool, err error) {
 	}
 }
 
-// whyNot puts what the daemon said into one line.
+// whyNot puts what the daemon said into one line. Its socket does not say who uses a
+// map, so it is said how to find that out.
 func (r *multipathRun) whyNot(text string) string {
 	text = strings.Join(strings.Fields(text), " ")
 	if text == "" || text == "fail" {
 		text = "it only says that it failed; is there such a map, and nobody who uses it? Its log says more"
+	}
+	switch {
+	case !strings.Contains(text, "in use"):
+	case r.task == taskFlushAll:
+		text += ": what `multipath -l -v1` lists now; `lsblk` and `fuser -vm` tell who uses it"
+	case r.task == taskFlush:
+		text += ": `lsblk` and `fuser -vm /dev/mapper/" + plainName(r.name) + "` tell who uses it"
 	}
 	return text
 }
