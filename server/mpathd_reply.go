@@ -89,7 +89,7 @@ func (m *Mpathd) parse(text string, who Cred, limit time.Duration) (reply, *job)
 	if h == nil {
 		return m.usage(problemNone, strings.TrimSpace(text)), nil
 	}
-	r := &request{src: m.src, cmd: cmd, limit: limit}
+	r := &request{src: m.src, cmd: cmd, root: who.Root(), limit: limit}
 	return reply{}, &job{cmd[0].kw == kwList, func(ctx context.Context) reply { return h(ctx, r) }}
 }
 
@@ -119,6 +119,7 @@ func (m *Mpathd) usage(p problem, wrong string) reply {
 type request struct {
 	src   Source
 	cmd   []said
+	root  bool // root asks
 	limit time.Duration
 }
 

@@ -99,7 +99,7 @@ func showDaemon(r *request) (string, bool) {
 }
 
 func showConfig(r *request) (string, bool) {
-	return string(configs.Dump(configOf(r.src), nil)), true
+	return string(configs.Dump(r.config(configOf(r.src)), nil)), true
 }
 
 // showConfigLocal leaves out the device entries that no path of this host fits, and
@@ -130,7 +130,15 @@ func showConfigLocal(r *request) (string, bool) {
 			maps = append(maps, configs.LocalMap{WWID: m.WWID, Name: m.Name, Entry: m.Settings.MatchedID})
 		}
 	}
-	return string(configs.DumpLocal(rules.Config(), func(d policy.Device) bool { return used[of(d)] }, maps)), true
+	return string(configs.DumpLocal(r.config(rules.Config()), func(d policy.Device) bool { return used[of(d)] }, maps)), true
+}
+
+// config is a configuration as who asks may see it.
+func (r *request) config(c policy.Config) policy.Config {
+	if r.root {
+		return c
+	}
+	return configWithoutKeys(c)
 }
 
 func configOf(src Source) policy.Config {

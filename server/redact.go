@@ -22,6 +22,26 @@ func withoutKeys(s mpath.Snapshot) mpath.Snapshot {
 	return s
 }
 
+// configWithoutKeys takes them out of a configuration.
+func configWithoutKeys(c policy.Config) policy.Config {
+	c.Defaults = layerWithoutKeys(c.Defaults)
+	c.Multipaths = slices.Clone(c.Multipaths)
+	for i := range c.Multipaths {
+		c.Multipaths[i].Layer = layerWithoutKeys(c.Multipaths[i].Layer)
+	}
+	return c
+}
+
+func layerWithoutKeys(l policy.Layer) policy.Layer {
+	l = slices.Clone(l)
+	for i := range l {
+		if l[i].Keyword == "reservation_key" && l[i].Value != "file" {
+			l[i].Value = "hidden"
+		}
+	}
+	return l
+}
+
 func hideKey(s *policy.Settings) {
 	if s.ReservationKey.V != "" && s.ReservationKey.V != "file" {
 		s.ReservationKey.V = "hidden"

@@ -37,3 +37,22 @@ func TestKeysAreRootsAlone(t *testing.T) {
 		}
 	}
 }
+
+// The configuration that multipathd's socket shows to everybody has none either.
+func TestKeysOfTheConfiguration(t *testing.T) {
+	src := &fakeSource{snapshot: host, rules: rulesOf(t, "defaults {\n reservation_key 0xfeedbee1\n}\nmultipaths {\n multipath {\n  wwid "+host().Maps[0].WWID+"\n  reservation_key 0xfeedbee2\n }\n}\n")}
+	for uid, want := range map[uint32]string{0: "feedbee", 1000: "hidden"} {
+		t.Run(want, func(t *testing.T) {
+			c := dial(t, holdMpathd(t, src, uid))
+			for cmd, n := range map[string]int{"show config": 2, "show config local": 1} {
+				got := ask(t, c, cmd)
+				if strings.Count(got, want) != n || uid != 0 && strings.Contains(got, "feedbee") {
+					t.Errorf("%s: want %s %d times:\n%s", cmd, want, n, got)
+				}
+			}
+		})
+	}
+	if got := src.rules.Config().Defaults; len(got) != 1 || got[0].Value != "0xfeedbee1" {
+		t.Errorf("the configuration in force has %v", got)
+	}
+}
