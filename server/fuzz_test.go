@@ -58,7 +58,8 @@ func (bareSource) Snapshot() mpath.Snapshot {
 // without NUL or an error, and every request gets an answer that does nothing to a
 // terminal.
 func FuzzMpathdRequest(f *testing.F) {
-	for _, cmd := range []string{"show daemon", "list maps", "reconfigure", "", "show \x1b[2J", "show maps raw format \"%n %w\"",
+	for _, cmd := range []string{
+		"show daemon", "list maps", "reconfigure", "", "show \x1b[2J", "show maps raw format \"%n %w\"",
 		`show paths format "%w%i%d%D%t%o%T%s%c%p%S%z%M%m%N%n%R%r%a%A%G%g%0%P%I%L%F%C%v%k%l"`, `show maps format "%n%w%d%F%t%N%f%Q%r%p%S%v%c%e%k%0%1%2%3%4%x%z%P%A%W%G%g%s"`,
 		"show topology", "show maps json", "show map x topology", "show config local", "show devices", "show blacklist", "show map dm-1 json",
 	} {
