@@ -2,6 +2,7 @@ package show
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"pathkeeper/dmmap/table"
@@ -26,6 +27,9 @@ type TopologyOptions struct {
 	// WideAsAll makes columns as wide as the widest path of all maps needs (multipathd's
 	// `show topology`), not of each map by itself (`multipath -ll`).
 	WideAsAll bool
+	// ByName has the maps in the order of their names' bytes, as the kernel lists them
+	// and multipath therefore prints them; multipathd has them by dm minor.
+	ByName bool
 }
 
 // Verbose prints maps as `multipath -vN` does: at level 0 nothing, at 1 their names,
@@ -37,6 +41,7 @@ func Verbose(s mpath.Snapshot, level int, opt TopologyOptions) string {
 	case level == 1:
 		return Names(s)
 	}
+	opt.ByName = true
 	return Topology(s, opt)
 }
 
@@ -53,14 +58,18 @@ func Verbose(s mpath.Snapshot, level int, opt TopologyOptions) string {
 //
 // Columns are as wide as the widest path of the map needs, the last one padded
 // too; the WWID is left out where it is the name. Maps come in the order of their
-// dm minor.
+// dm minor, or of their names.
 func Topology(s mpath.Snapshot, opt TopologyOptions) string {
 	v := newView(s)
 	t := topology{v: v, opt: opt}
 	if opt.WideAsAll {
 		t.widths = v.allWidths(opt)
 	}
-	for _, m := range v.maps() {
+	maps := v.maps()
+	if opt.ByName {
+		byName(maps)
+	}
+	for _, m := range maps {
 		if m.Known || opt.Native {
 			t.writeMap(m)
 		}
@@ -277,10 +286,16 @@ func reasonOf(m *mpath.MapView) string {
 // `multipath -ll -v1` does.
 func Names(s mpath.Snapshot) string {
 	var b strings.Builder
-	for _, m := range newView(s).maps() {
+	maps := newView(s).maps()
+	byName(maps)
+	for _, m := range maps {
 		if m.Known {
 			b.WriteString(Safe(m.Name) + "\n")
 		}
 	}
 	return b.String()
+}
+
+func byName(maps []*mpath.MapView) {
+	slices.SortStableFunc(maps, func(a, b *mpath.MapView) int { return strings.Compare(a.Name, b.Name) })
 }

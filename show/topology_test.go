@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 
+	"pathkeeper/dmmap/table"
+	"pathkeeper/mpath"
 	"pathkeeper/pathcheck"
 	"pathkeeper/policy"
 	"pathkeeper/show"
@@ -71,5 +73,23 @@ func TestFindMap(t *testing.T) {
 		if strings.TrimSpace(have) != want || ok != (want != "") {
 			t.Errorf("%q: %q %v, want %q", name, have, ok, want)
 		}
+	}
+}
+
+// multipath lists maps as the kernel does, by name; multipathd by number.
+func TestOrderOfMaps(t *testing.T) {
+	s := mpath.Snapshot{Maps: []mpath.MapView{
+		{WWID: "W1", Name: "two", Known: true, Truth: mpath.Truth{Name: "two", UUID: "mpath-W1", Dev: table.DevNum{Major: 254, Minor: 0}}},
+		{WWID: "W2", Name: "one", Known: true, Truth: mpath.Truth{Name: "one", UUID: "mpath-W2", Dev: table.DevNum{Major: 254, Minor: 1}}},
+	}}
+	first := func(text string) string { return strings.Fields(text)[0] }
+	if got := first(show.Verbose(s, 2, show.TopologyOptions{})); got != "one" {
+		t.Errorf("multipath -ll begins with %q", got)
+	}
+	if got := first(show.Verbose(s, 1, show.TopologyOptions{})); got != "one" {
+		t.Errorf("multipath -l -v1 begins with %q", got)
+	}
+	if got := first(show.Topology(s, show.TopologyOptions{})); got != "two" {
+		t.Errorf("show topology begins with %q", got)
 	}
 }
