@@ -126,6 +126,12 @@ func (w *walker) compressed(kind Kind, in io.Reader, unpack Unpack) error {
 		}
 	}
 	closed := plain.Close()
+	if err != io.EOF && errors.Is(closed, io.ErrUnexpectedEOF) {
+		closed = nil // err has it
+	}
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		err = fmt.Errorf("%w: its %s part is cut off", ErrFormat, kind)
+	}
 	if err == io.EOF {
 		if w.archives == 0 {
 			return errors.Join(fmt.Errorf("%w: its %s part is empty", ErrFormat, kind), closed)

@@ -86,9 +86,11 @@ func (s programPage) text() string {
 	}
 	p.Section("Exit status")
 	p.Text(strings.ToUpper(s.exit[:1]) + s.exit[1:])
-	p.Section("Environment")
-	p.Item("MULTIPATH_SOCKET_NAME", "Another socket to ask the daemon at; a leading @ means an abstract one.")
-	filesOf(p)
+	if s.name != "kpartx" { // which reads no configuration and asks no daemon
+		p.Section("Environment")
+		p.Item("MULTIPATH_SOCKET_NAME", "Another socket to ask the daemon at; a leading @ means an abstract one.")
+		filesOf(p)
+	}
 	p.SeeAlso(s.see...)
 	return p.String()
 }

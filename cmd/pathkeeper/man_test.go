@@ -97,6 +97,9 @@ func TestManPagesSayAll(t *testing.T) {
 			t.Errorf("multipathd(8) has no command with the word %s", word)
 		}
 	}
+	if page := pages["man8/kpartx.8"]; strings.Contains(page, "MULTIPATH_SOCKET_NAME") || strings.Contains(page, "api.sock") {
+		t.Error("kpartx(8) promises a daemon and files that kpartx does not use")
+	}
 	for _, name := range personalities {
 		page, ok := pages["man8/"+name+".8"]
 		if !ok {
