@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -66,7 +67,7 @@ func attachLoop(file string, readOnly bool) (loopDevice, error) {
 	defer f.Close()
 	control, err := os.OpenFile("/dev/loop-control", os.O_RDWR, 0)
 	if err != nil {
-		return loopDevice{}, fmt.Errorf("can't set up loop: %w: is the module loop loaded?", err)
+		return loopDevice{}, noLoop(err)
 	}
 	defer control.Close()
 	for range attachTries {
@@ -117,4 +118,12 @@ func (k *kpartx) detach(l loopDevice) error {
 		fmt.Fprintf(k.std.err, "loop deleted : %s\n", l.name)
 	}
 	return nil
+}
+
+// noLoop says what to do where a file gets no loop device.
+func noLoop(err error) error {
+	if errors.Is(err, fs.ErrPermission) {
+		return fmt.Errorf("can't set up loop: %w: a file needs root", err)
+	}
+	return fmt.Errorf("can't set up loop: %w: is the module loop loaded? `modprobe loop`", err)
 }

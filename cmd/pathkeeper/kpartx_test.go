@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/exec"
 	"strings"
@@ -311,5 +312,14 @@ func TestReadPartitions(t *testing.T) {
 	}
 	if _, err := readPartitions(w.Ports().Block, "sdzz", partition.Options{}); err == nil {
 		t.Error("a disk that is not there was read")
+	}
+}
+
+// Who lacks the right is not sent to load a module.
+func TestNoLoop(t *testing.T) {
+	for err, want := range map[error]string{unix.EACCES: "needs root", unix.EPERM: "needs root", unix.ENOENT: "modprobe loop"} {
+		if have := noLoop(&fs.PathError{Op: "open", Path: "/dev/loop-control", Err: err}).Error(); !strings.Contains(have, want) {
+			t.Errorf("%v: %s", err, have)
+		}
 	}
 }
