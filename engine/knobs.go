@@ -149,6 +149,17 @@ func portWrites(fail *mpath.Knob, failHas string, loss *mpath.Knob, lossHas stri
 		}
 		out = append(out, knobWrite{name, value})
 	}
+	if fail != nil && failTo < 0 && loss != nil && lossIs > devLossUnguarded {
+		// Without a fast_io_fail_tmo a lost port is blocked for all of dev_loss_tmo. The
+		// kernel takes no more than this then, but keeps what it had: that comes down first.
+		lossTo = min(lossTo, devLossUnguarded)
+		if failIs >= lossTo {
+			failIs = lossTo - 1
+			set(attrFastIOFail, failIs)
+		}
+		lossIs = lossTo
+		set(attrDevLoss, lossIs)
+	}
 	if failTo >= 0 && lossIs >= 0 && failTo >= lossIs {
 		// dev_loss_tmo goes first, as far as it may without a fast_io_fail_tmo.
 		if failIs < 0 && failTo >= devLossUnguarded {

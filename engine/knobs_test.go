@@ -74,12 +74,19 @@ func TestPortWritesFromEverywhere(t *testing.T) {
 							if err := p.store(w.name, w.value); err != nil {
 								t.Fatalf("%s: %v: %v", what, writes, err)
 							}
+							if loss != nil && w.name == attrFastIOFail && p.fail < 0 && p.loss > devLossUnguarded {
+								t.Fatalf("%s: %v: a lost port is blocked for %d s", what, writes, p.loss)
+							}
+						}
+						most := hasLoss
+						if toFail < 0 {
+							most = min(hasLoss, devLossUnguarded)
 						}
 						switch want := max(toLoss, toFail+1); {
 						case p.fail != toFail,
 							loss == nil && p.loss != max(hasLoss, toFail+1),
 							loss != nil && !raise && p.loss != want,
-							loss != nil && raise && p.loss != max(want, hasLoss):
+							loss != nil && raise && p.loss != max(want, most):
 							t.Fatalf("%s: %v lead to %v", what, writes, p)
 						}
 						f, l = p.text()

@@ -326,7 +326,7 @@ func (w *wish) port(fail, loss vote, least int) {
 		text = "off"
 		if seconds > devLossUnguarded {
 			w.odd = append(w.odd, fmt.Sprintf("dev_loss_tmo %s is limited to %d by the kernel, since fast_io_fail_tmo is off (%s)", lossText(seconds), devLossUnguarded, ff.Origin))
-			seconds, raise = devLossUnguarded, true
+			seconds, raise = devLossUnguarded, false // the kernel may have more from before, and would block a lost port for all of it
 		}
 	}
 	w.knobs = append(w.knobs, Knob{Name: "fast_io_fail_tmo", Value: text})

@@ -66,6 +66,9 @@ func (n *Nexus) storeFastIOFail(value string) error {
 		return errBusy
 	}
 	if strings.HasPrefix(value, "off") {
+		if n.devLoss > blockMax {
+			n.Host.w.Harms = append(n.Host.w.Harms, fmt.Sprintf("rport-%d:0-%d would be blocked for all of its dev_loss_tmo: fast_io_fail_tmo is off", n.Host.Number, n.Target))
+		}
 		n.fastIOFail = Forever
 		return nil
 	}

@@ -184,3 +184,24 @@ func TestTimesRefusedByTheKernel(t *testing.T) {
 		w.Run(mpath.Second)
 	}
 }
+
+// Without fast_io_fail_tmo a lost port is blocked for all of dev_loss_tmo, and its I/O
+// with it: the kernel then takes no more than 600 s, and keeps more that it had before.
+func TestPortIsNotBlockedForEver(t *testing.T) {
+	for _, retry := range []string{"queue", "12"} {
+		r := newRig(t, 11, plain+"overrides {\n no_path_retry queue\n}\n")
+		w, _, _, _ := twin(t, FibreChannel)
+		r.w, r.d = w, NewDaemon(w)
+		w.ScanAll()
+		r.start(10 * second)
+		r.wantAttr(port10+"dev_loss_tmo", "2147483647")
+		r.d.Reconfigure(parse(t, plain+"overrides {\n fast_io_fail_tmo off\n no_path_retry "+retry+"\n}\n"))
+		r.run(10 * second)
+		for _, port := range []string{port10, port21} {
+			r.wantAttr(port+"fast_io_fail_tmo", "off")
+			r.wantAttr(port+"dev_loss_tmo", "600")
+		}
+		r.wantNoHarm()
+		r.wantSound()
+	}
+}
