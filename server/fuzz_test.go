@@ -71,7 +71,7 @@ func FuzzMpathdRequest(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if len(cmd) > mpathdRequestBytes || strings.ContainsRune(cmd, 0) {
+		if len(cmd) > RequestBytes || strings.ContainsRune(cmd, 0) {
 			t.Fatalf("request %q", cmd)
 		}
 		uid := uint32(1000)

@@ -240,6 +240,6 @@ func deaf(name string) bool {
 	return true
 }
 
-// manages says whether who listens at a socket may be a manager of maps: root, or who
-// we are ourselves.
-func manages(c Cred) bool { return c.Root() || c.UID == uint32(os.Geteuid()) }
+// Manages says whether who listens at a socket may be a manager of maps: root, or who
+// we are ourselves. Anybody may take an abstract name.
+func (c Cred) Manages() bool { return c.Root() || c.UID == uint32(os.Geteuid()) }

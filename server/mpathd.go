@@ -135,7 +135,7 @@ func holdSocket(name string) (*limited, error) {
 		// is no manager, and does not keep the maps from having one.
 		who, cred, known := holderOf(name)
 		switch {
-		case known && !manages(cred):
+		case known && !cred.Manages():
 			return nil, fmt.Errorf("take multipathd's socket %s: %s of uid %d holds it, and is no manager of maps: end it", name, who, cred.UID)
 		case who == "" && deaf(name):
 			return nil, fmt.Errorf("take multipathd's socket %s: a process holds it and does not listen there: end it (`ss -xap` lists it)", name)
@@ -291,7 +291,7 @@ func (m *Mpathd) reply(cmd string, c *mpathdClient, limit time.Duration) (text s
 		r = m.run(ctx, job, c)
 	}
 	text = r.String()
-	if len(text)+1 > mpathdReplyBytes {
+	if len(text)+1 > ReplyBytes {
 		return failWord + "the answer is too long\n", nil, leave
 	}
 	n := int64(len(text))

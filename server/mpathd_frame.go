@@ -14,8 +14,10 @@ import (
 // closing NUL counted, and the text.
 
 const (
-	mpathdRequestBytes = 512
-	mpathdReplyBytes   = 32 << 20
+	// RequestBytes and ReplyBytes are what a request and an answer may measure, with
+	// the closing NUL.
+	RequestBytes = 512
+	ReplyBytes   = 32 << 20
 	// mpathdTime is the default of uxsock_timeout; mpathdTimeMost bounds what may be
 	// configured: a client's threads and memory are ours for that long.
 	mpathdTime     = 4 * time.Second
@@ -58,14 +60,9 @@ func readFrame(c timedReader, limit time.Duration) (string, error) {
 	if _, err := io.ReadFull(c, head[1:]); err != nil {
 		return "", err
 	}
-	n := uint64(0)
-	if lengthBytes == 8 {
-		n = binary.NativeEndian.Uint64(head[:])
-	} else {
-		n = uint64(binary.NativeEndian.Uint32(head[:]))
-	}
-	if n == 0 || n > mpathdRequestBytes {
-		return "", fmt.Errorf("request of %d bytes, want 1 to %d", n, mpathdRequestBytes)
+	n := frameLength(head)
+	if n == 0 || n > RequestBytes {
+		return "", fmt.Errorf("request of %d bytes, want 1 to %d", n, RequestBytes)
 	}
 	text := make([]byte, n)
 	if _, err := io.ReadFull(c, text); err != nil {
@@ -75,14 +72,44 @@ func readFrame(c timedReader, limit time.Duration) (string, error) {
 	return cmd, nil
 }
 
-func writeFrame(c net.Conn, text string) error {
-	buf := make([]byte, 0, lengthBytes+len(text)+1)
-	if lengthBytes == 8 {
-		buf = binary.NativeEndian.AppendUint64(buf, uint64(len(text)+1))
-	} else {
-		buf = binary.NativeEndian.AppendUint32(buf, uint32(len(text)+1))
+// ReadReply reads an answer, for a client. A length that cannot be is an error; memory
+// is taken as the bytes come, not as the length promises.
+func ReadReply(r io.Reader) (string, error) {
+	var head [lengthBytes]byte
+	if _, err := io.ReadFull(r, head[:]); err != nil {
+		return "", err
 	}
-	_, err := c.Write(append(append(buf, text...), 0))
+	n := frameLength(head)
+	if n == 0 || n > ReplyBytes {
+		return "", fmt.Errorf("its answer has %d bytes, want 1 to %d: is it multipathd's protocol?", n, ReplyBytes)
+	}
+	var b strings.Builder
+	if m, err := io.CopyN(&b, r, int64(n)); err != nil {
+		return "", fmt.Errorf("%d of %d bytes: %w", m, n, io.ErrUnexpectedEOF)
+	}
+	text, _, _ := strings.Cut(b.String(), "\x00")
+	return text, nil
+}
+
+func frameLength(head [lengthBytes]byte) uint64 {
+	if lengthBytes == 8 {
+		return binary.NativeEndian.Uint64(head[:])
+	}
+	return uint64(binary.NativeEndian.Uint32(head[:]))
+}
+
+// AppendFrame appends a request or an answer.
+func AppendFrame(b []byte, text string) []byte {
+	if lengthBytes == 8 {
+		b = binary.NativeEndian.AppendUint64(b, uint64(len(text)+1))
+	} else {
+		b = binary.NativeEndian.AppendUint32(b, uint32(len(text)+1))
+	}
+	return append(append(b, text...), 0)
+}
+
+func writeFrame(c net.Conn, text string) error {
+	_, err := c.Write(AppendFrame(make([]byte, 0, lengthBytes+len(text)+1), text))
 	return err
 }
 

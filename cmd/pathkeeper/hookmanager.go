@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"pathkeeper/server"
 )
 
 // errRefused is what a socket says that nobody listens at.
@@ -86,7 +88,7 @@ func listener(name string) (pid int, there bool) {
 		switch {
 		case err != nil:
 			return 0, true
-		case cred.Uid != 0 && cred.Uid != uint32(os.Geteuid()):
+		case !server.Cred{UID: cred.Uid}.Manages():
 			return 0, false // anybody may take an abstract name; a manager is root
 		}
 		return int(cred.Pid), true

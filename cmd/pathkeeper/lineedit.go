@@ -3,6 +3,8 @@ package main
 import (
 	"slices"
 	"strings"
+
+	"pathkeeper/server"
 )
 
 // lineEditor is a line that is being typed, with history and completion. It is what the
@@ -19,7 +21,7 @@ type lineEditor struct {
 
 // Limits of what is typed: nothing that multipathd takes is longer.
 const (
-	maxTyped   = requestBytes
+	maxTyped   = server.RequestBytes
 	maxHistory = 200
 )
 

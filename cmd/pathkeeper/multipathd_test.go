@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"pathkeeper/server"
 )
 
 // fakeMultipathd answers requests as a daemon would, with what answer says; "\x00"
@@ -29,7 +31,7 @@ func fakeMultipathd(t *testing.T, answer func(string) string) string {
 			go func() {
 				defer c.Close()
 				for {
-					request, err := readReply(c)
+					request, err := server.ReadReply(c)
 					if err != nil {
 						return
 					}
@@ -38,7 +40,7 @@ func fakeMultipathd(t *testing.T, answer func(string) string) string {
 					case "\x01":
 						return
 					default:
-						c.Write(appendRequest(nil, text))
+						c.Write(server.AppendFrame(nil, text))
 					}
 				}
 			}()
@@ -155,11 +157,11 @@ func TestConverseReconnects(t *testing.T) {
 }
 
 func FuzzReadReply(f *testing.F) {
-	f.Add(appendRequest(nil, "ok\n"))
+	f.Add(server.AppendFrame(nil, "ok\n"))
 	f.Add(binary.NativeEndian.AppendUint64(nil, 1<<40))
 	f.Add([]byte{0, 0, 0, 0, 0, 0, 0, 0})
 	f.Fuzz(func(t *testing.T, b []byte) {
-		text, err := readReply(bytes.NewReader(b))
+		text, err := server.ReadReply(bytes.NewReader(b))
 		if err == nil && len(text) >= len(b) {
 			t.Errorf("%d bytes gave a text of %d", len(b), len(text))
 		}

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -19,15 +18,9 @@ import (
 	"pathkeeper/server"
 )
 
-// multipathdPath is where multipathd listens besides its abstract socket.
-const multipathdPath = "/run/multipathd.socket"
-
-// What a client of multipathd goes by: requests may measure so much with their
-// closing NUL, answers so much; the daemon takes at most its uxsock_timeout, and a
-// little more is waited than it needs to say so.
+// What a client of multipathd goes by: the daemon takes at most its uxsock_timeout, and
+// a little more is waited than it needs to say so.
 const (
-	requestBytes    = 512
-	replyBytes      = 32 << 20
 	replyWait       = 4000 * time.Millisecond
 	replyWaitMargin = time.Second
 	connectWait     = 2 * time.Second
@@ -42,7 +35,7 @@ func multipathdSockets(getenv func(string) string) []string {
 	if name := getenv("MULTIPATH_SOCKET_NAME"); name != "" {
 		return []string{name}
 	}
-	return []string{multipathdPath, server.MpathdSocket}
+	return []string{server.MpathdPath, server.MpathdSocket}
 }
 
 // mpathdClient is a conversation with the daemon of this host, ours or Debian's.
@@ -79,7 +72,7 @@ func ofManager(c net.Conn) bool {
 		return true
 	}
 	cred, err := server.PeerCred(u)
-	return err != nil || cred.Root() || cred.UID == uint32(os.Geteuid())
+	return err != nil || cred.Manages()
 }
 
 // plainError takes package net's wrapping off.
@@ -95,17 +88,17 @@ func (c *mpathdClient) Close() { c.conn.Close() }
 
 // ask sends one command and gives the whole answer.
 func (c *mpathdClient) ask(command string) (string, error) {
-	if len(command)+1 > requestBytes {
-		return "", fmt.Errorf("the command has %d bytes; multipathd takes at most %d", len(command), requestBytes-1)
+	if len(command)+1 > server.RequestBytes {
+		return "", fmt.Errorf("the command has %d bytes; multipathd takes at most %d", len(command), server.RequestBytes-1)
 	}
 	if strings.IndexByte(command, 0) >= 0 {
 		return "", errors.New("the command holds a NUL byte")
 	}
 	_ = c.conn.SetDeadline(time.Now().Add(c.wait))
-	if _, err := c.conn.Write(appendRequest(nil, command)); err != nil {
+	if _, err := c.conn.Write(server.AppendFrame(nil, command)); err != nil {
 		return "", c.explain("sending the command to", err)
 	}
-	text, err := readReply(c.conn)
+	text, err := server.ReadReply(c.conn)
 	if err != nil {
 		return "", c.explain("reading the answer of", err)
 	}
@@ -120,44 +113,6 @@ func (c *mpathdClient) explain(what string, err error) error {
 		return fmt.Errorf("%s the daemon at %s: it closed the connection", what, c.at)
 	}
 	return fmt.Errorf("%s the daemon at %s: %w", what, c.at, plainError(err))
-}
-
-// sizeBytes is sizeof(size_t), in which lengths are sent.
-const sizeBytes = strconv.IntSize / 8
-
-// appendRequest appends a request: the length of the text with its closing NUL, in
-// the machine's own size_t, the text and the NUL.
-func appendRequest(b []byte, text string) []byte {
-	if sizeBytes == 8 {
-		b = binary.NativeEndian.AppendUint64(b, uint64(len(text)+1))
-	} else {
-		b = binary.NativeEndian.AppendUint32(b, uint32(len(text)+1))
-	}
-	return append(append(b, text...), 0)
-}
-
-// readReply reads one answer in the same form. A length that cannot be is an error;
-// memory is taken as the bytes come, not as the length promises.
-func readReply(r io.Reader) (string, error) {
-	var head [sizeBytes]byte
-	if _, err := io.ReadFull(r, head[:]); err != nil {
-		return "", err
-	}
-	n := uint64(0)
-	if sizeBytes == 8 {
-		n = binary.NativeEndian.Uint64(head[:])
-	} else {
-		n = uint64(binary.NativeEndian.Uint32(head[:]))
-	}
-	if n == 0 || n > replyBytes {
-		return "", fmt.Errorf("its answer has %d bytes, want 1 to %d: is it multipathd's protocol?", n, replyBytes)
-	}
-	var b strings.Builder
-	if m, err := io.CopyN(&b, r, int64(n)); err != nil {
-		return "", fmt.Errorf("%d of %d bytes: %w", m, n, io.ErrUnexpectedEOF)
-	}
-	text, _, _ := strings.Cut(b.String(), "\x00")
-	return text, nil
 }
 
 // verdictOf takes a reply apart: "fail" with more behind it is the rest alone.
