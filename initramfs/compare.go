@@ -3,6 +3,7 @@ package initramfs
 import (
 	"bytes"
 	"fmt"
+	"path"
 	"slices"
 	"strings"
 )
@@ -39,12 +40,28 @@ type Roles struct {
 	Others   []string // programs that manage maps and are not ours
 }
 
+// Config says whether a file is one of the configuration.
+func (r Roles) Config(name string) bool {
+	return slices.ContainsFunc(r.Configs, func(f string) bool { return name == f || strings.HasSuffix(f, "/") && strings.HasPrefix(name, f) })
+}
+
+// Compares says whether a file of an image is held against the host.
+func (r Roles) Compares(name string) bool {
+	switch {
+	case name == r.Program, name == r.Bindings, name == r.WWIDs, slices.Contains(r.Others, name):
+		return true
+	case strings.Contains(name, "udev/rules.d/"):
+		return slices.Contains(r.Rules, path.Base(name))
+	}
+	return r.Config(name)
+}
+
 // Compare holds an image against the host. rename reads a bindings file: alias by
 // WWID; a nil result is an unreadable one.
 func Compare(image, host Content, roles Roles, rename func([]byte) map[string]string) []Finding {
 	c := comparison{image: image, host: host}
 	c.same(roles.Program, Wrong, "the image has no Pathkeeper: no map is made before the root file system is there", "another version of the program than the host's")
-	c.configs(roles.Configs)
+	c.configs(roles)
 	c.bindings(roles.Bindings, rename)
 	c.wwids(roles.WWIDs)
 	for _, r := range roles.Rules {
@@ -79,12 +96,9 @@ func (c *comparison) same(file string, missing Level, absent, differs string) {
 	}
 }
 
-func (c *comparison) configs(files []string) {
-	under := func(name string) bool {
-		return slices.ContainsFunc(files, func(f string) bool { return name == f || strings.HasSuffix(f, "/") && strings.HasPrefix(name, f) })
-	}
+func (c *comparison) configs(roles Roles) {
 	for _, name := range union(c.image, c.host) {
-		if !under(name) {
+		if !roles.Config(name) {
 			continue
 		}
 		got, ok := c.image[name]

@@ -55,15 +55,16 @@ wrong or the image cannot be read.`,
 					return ending{exitDiffError, err}
 				}
 			}
-			image, err := readImage(name)
+			roles := imageRoles()
+			image, err := readImage(name, roles)
 			if err != nil {
 				return ending{exitDiffError, fmt.Errorf("reading the image %s: %w", name, err)}
 			}
-			host, err := readHost(root)
+			host, err := readHost(root, roles)
 			if err != nil {
 				return ending{exitDiffError, err}
 			}
-			found := initramfs.Compare(image, host, imageRoles(), aliasesIn)
+			found := initramfs.Compare(image, host, roles, aliasesIn)
 			if err := printFindings(std.out, name, found, asJSON); err != nil {
 				return err
 			}
@@ -120,18 +121,6 @@ func imageRoles() initramfs.Roles {
 	return r
 }
 
-// compared says whether a file is compared.
-func compared(name string) bool {
-	r := imageRoles()
-	switch {
-	case name == r.Program, name == r.Bindings, name == r.WWIDs, slices.Contains(r.Others, name):
-		return true
-	case strings.Contains(name, "udev/rules.d/"):
-		return slices.Contains(r.Rules, filepath.Base(name))
-	}
-	return slices.ContainsFunc(r.Configs, func(c string) bool { return name == c || strings.HasSuffix(c, "/") && strings.HasPrefix(name, c) })
-}
-
 // content reads a file to compare: the program as its sum.
 func content(name string, r io.Reader) ([]byte, error) {
 	if name == imageProgram || strings.HasPrefix(name, "usr/sbin/") {
@@ -158,7 +147,7 @@ func merged(name string) string {
 	return name
 }
 
-func readImage(name string) (initramfs.Content, error) {
+func readImage(name string, roles initramfs.Roles) (initramfs.Content, error) {
 	f, err := os.Open(name)
 	if err != nil {
 		return nil, err
@@ -167,7 +156,7 @@ func readImage(name string) (initramfs.Content, error) {
 	out := initramfs.Content{}
 	err = initramfs.Walk(f, unpack, func(m initramfs.File, body io.Reader) error {
 		n := merged(m.Name)
-		if !m.Regular() || !compared(n) {
+		if !m.Regular() || !roles.Compares(n) {
 			return nil
 		}
 		b, err := content(n, body)
@@ -180,9 +169,8 @@ func readImage(name string) (initramfs.Content, error) {
 	return out, nil
 }
 
-func readHost(root string) (initramfs.Content, error) {
-	out := hostFiles{}
-	r := imageRoles()
+func readHost(root string, r initramfs.Roles) (initramfs.Content, error) {
+	out := initramfs.Content{}
 	names := append([]string{r.Program, r.Bindings, r.WWIDs}, r.Configs...)
 	for _, rule := range r.Rules {
 		names = append(names, "etc/udev/rules.d/"+rule, "usr/lib/udev/rules.d/"+rule)
@@ -197,23 +185,21 @@ func readHost(root string) (initramfs.Content, error) {
 				if ext := filepath.Ext(f.Name()); ext != ".conf" && ext != ".yaml" {
 					continue
 				}
-				if err := out.hold(root, name+f.Name()); err != nil {
+				if err := hold(out, root, name+f.Name()); err != nil {
 					return nil, err
 				}
 			}
 			continue
 		}
-		if err := out.hold(root, name); err != nil {
+		if err := hold(out, root, name); err != nil {
 			return nil, err
 		}
 	}
-	return initramfs.Content(out), nil
+	return out, nil
 }
 
-type hostFiles initramfs.Content
-
 // hold reads a file that may be missing.
-func (h hostFiles) hold(root, name string) error {
+func hold(out initramfs.Content, root, name string) error {
 	f, err := os.Open(filepath.Join(root, name))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -226,7 +212,7 @@ func (h hostFiles) hold(root, name string) error {
 	if err != nil {
 		return fmt.Errorf("reading %s: %w", f.Name(), err)
 	}
-	h[name] = b
+	out[name] = b
 	return nil
 }
 
