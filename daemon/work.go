@@ -115,7 +115,7 @@ func classOf(a engine.Ask, onDisk func(string) bool) class {
 		return classNode
 	case engine.KindReadDisk:
 		return classRead
-	case engine.KindFile, engine.KindWriteFile, engine.KindRemove, engine.KindList:
+	case engine.KindFile, engine.KindWriteFile, engine.KindReplaceFile, engine.KindRemove, engine.KindList:
 		if onDisk(a.Path) {
 			return classDisk
 		}

@@ -27,6 +27,7 @@ const (
 	KindSetAttr        // write one sysfs attribute: Path, Text
 	KindFile           // read a state file or one of /proc, /run/udev: Path -> Bytes
 	KindWriteFile      // replace a state file, crash-safe: Path, Bytes, Mode
+	KindReplaceFile    // the same of one that still holds Was; EAGAIN: it does not
 	KindRemove         // remove a state file: Path
 	KindList           // list a state directory: Path -> Names
 	KindHold           // open block devices and compare who they are: Paths -> Held
@@ -49,6 +50,7 @@ type Ask struct {
 	Path   string
 	Text   string
 	Bytes  []byte
+	Was    []byte // what the file was when Bytes was made of it
 	Mode   uint32
 	Paths  []mpath.PathRef
 	// Exclusive: a device that somebody else holds exclusively is refused.

@@ -57,7 +57,7 @@ func (s *script) words(a Ask) string {
 		return fmt.Sprintf("release %d", len(a.Held))
 	case KindFile:
 		return "file " + a.Path
-	case KindWriteFile:
+	case KindWriteFile, KindReplaceFile:
 		return "write " + a.Path
 	case KindRemove:
 		return "remove " + a.Path

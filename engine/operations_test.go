@@ -156,10 +156,11 @@ func scsiAnswer(name string, r scsi.Response) badAnswer {
 
 var badAnswers = []badAnswer{
 	errnoAnswer("EBUSY", eBUSY, KindDM, KindHold),
-	errnoAnswer("EROFS", eROFS, KindDM, KindWriteFile),
+	errnoAnswer("EAGAIN", eAGAIN, KindReplaceFile),
+	errnoAnswer("EROFS", eROFS, KindDM, KindWriteFile, KindReplaceFile),
 	errnoAnswer("ENXIO", eNXIO, KindDM, KindHold, KindDisk, KindAttr, KindSetAttr, KindOwner),
 	errnoAnswer("ENOENT", eNOENT, KindFile, KindRemove, KindDisk, KindAttr, KindList),
-	errnoAnswer("EIO", eIO, KindFile, KindRemove, KindWriteFile, KindDisk, KindAttr, KindSetAttr, KindScan, KindOwner, KindReadDisk),
+	errnoAnswer("EIO", eIO, KindFile, KindRemove, KindWriteFile, KindReplaceFile, KindDisk, KindAttr, KindSetAttr, KindScan, KindOwner, KindReadDisk),
 	errnoAnswer("an errno that nobody knows", 77, KindDM),
 	scsiAnswer("errno EIO", scsi.Response{Errno: eIO}),
 	scsiAnswer("no connection", scsi.Response{Host: scsi.HostNoConnect}),
@@ -181,7 +182,7 @@ var badAnswers = []badAnswer{
 			binary.NativeEndian.PutUint32(a.Bytes[28:], binary.NativeEndian.Uint32(a.Bytes[28:])|1<<8)
 		}
 	}},
-	{name: "late", kind: []Kind{KindHold, KindDM, KindSCSI, KindWriteFile}, make: func(a *Answer) { a.Late = true }},
+	{name: "late", kind: []Kind{KindHold, KindDM, KindSCSI, KindWriteFile, KindReplaceFile}, make: func(a *Answer) { a.Late = true }},
 }
 
 func forever(b badAnswer) badAnswer {
@@ -270,7 +271,7 @@ func askWords(a Ask) string {
 		return "list " + a.Path
 	case KindRemove:
 		return "remove " + a.Path
-	case KindWriteFile:
+	case KindWriteFile, KindReplaceFile:
 		return fmt.Sprintf("write %s %#o %q", a.Path, a.Mode, a.Bytes)
 	case KindOwner:
 		return fmt.Sprintf("owner %s %s", a.Dev, a.Owner)

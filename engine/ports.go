@@ -53,6 +53,8 @@ func (p Ports) Perform(a Ask) Answer {
 		return withError(Answer{Bytes: b}, err)
 	case KindWriteFile:
 		return withError(Answer{}, p.Files.WriteAtomic(a.Path, a.Bytes, a.Mode))
+	case KindReplaceFile:
+		return withError(Answer{}, p.Files.Replace(a.Path, a.Was, a.Bytes, a.Mode))
 	case KindRemove:
 		return withError(Answer{}, p.Files.Remove(a.Path))
 	case KindList:
@@ -94,6 +96,8 @@ func withError(a Answer, err error) Answer {
 		a.Errno = eACCES
 	case errors.Is(err, fs.ErrExist):
 		a.Errno = eEXIST
+	case errors.Is(err, statefile.ErrChanged):
+		a.Errno = eAGAIN
 	case errors.Is(err, statefile.ErrReadOnly):
 		a.Errno = eROFS
 	case errors.As(err, &n) && strings.Contains(err.Error(), "read-only file system"):

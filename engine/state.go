@@ -29,9 +29,17 @@ func fileDone(seq uint64, what, name string) Next {
 // edit changes a state file's content. A nil result: nothing to change.
 type edit func(have []byte) (want []byte, err error)
 
+// updateTries is how often a file is edited anew because another process wrote it
+// between reading and writing: `multipath -a` for one.
+const updateTries = 10
+
 // update reads a state file, edits it and writes it as a whole. Any trouble ends
 // the action; then goes on where there is none.
 func (e *Engine) update(seq uint64, name string, change edit, then func() Step) Step {
+	return e.updateAgain(seq, name, change, then, updateTries)
+}
+
+func (e *Engine) updateAgain(seq uint64, name string, change edit, then func() Step, tries int) Step {
 	return ask(Ask{Kind: KindFile, Path: name}, func(r Answer) Step {
 		if r.Errno != 0 && r.Errno != eNOENT {
 			return fileDone(seq, "reading", name)(r)
@@ -43,7 +51,10 @@ func (e *Engine) update(seq uint64, name string, change edit, then func() Step) 
 		if want == nil {
 			return then()
 		}
-		return ask(Ask{Kind: KindWriteFile, Path: name, Bytes: want, Mode: statefile.ModePrivate}, func(r Answer) Step {
+		return ask(Ask{Kind: KindReplaceFile, Path: name, Was: r.Bytes, Bytes: want, Mode: statefile.ModePrivate}, func(r Answer) Step {
+			if r.Errno == eAGAIN && tries > 1 {
+				return e.updateAgain(seq, name, change, then, tries-1)
+			}
 			if r.Errno != 0 {
 				return fileDone(seq, "writing", name)(r)
 			}

@@ -105,6 +105,15 @@ func (f *Files) WriteAtomic(p string, data []byte, _ uint32) error {
 	return nil
 }
 
+// Replace implements statefile.Port.
+func (f *Files) Replace(p string, was, data []byte, mode uint32) error {
+	if have, _ := find(f.files, p); have != string(was) {
+		f.w.cost(100*mpath.Millisecond/1000, mpath.Millisecond)
+		return fmt.Errorf("write %s: %w", p, statefile.ErrChanged)
+	}
+	return f.WriteAtomic(p, data, mode)
+}
+
 // Remove implements statefile.Port.
 func (f *Files) Remove(p string) error {
 	f.w.cost(100*mpath.Millisecond/1000, mpath.Millisecond)

@@ -1,6 +1,7 @@
 package statefile
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -14,6 +15,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"syscall"
+	"time"
 )
 
 // Disk is the Port on a real file system, below a root directory. A write is a
@@ -24,10 +26,11 @@ type Disk struct {
 	mu   sync.Mutex // one write at a time: leftovers of this process are known dead
 	seq  atomic.Uint64
 	sys  system
+	wait time.Duration // for the lock
 }
 
 // NewDisk gives the Port below root; "/" is the machine's own files.
-func NewDisk(root string) *Disk { return &Disk{root: root, sys: realSystem{}} }
+func NewDisk(root string) *Disk { return &Disk{root: root, sys: realSystem{}, wait: lockWait} }
 
 // system are the calls of one write, each of which may fail.
 type system interface {
@@ -108,6 +111,25 @@ func (d *Disk) WriteAtomic(name string, data []byte, mode uint32) error {
 	return nil
 }
 
+// Replace is WriteAtomic under the lock of all who replace: who holds it has read the
+// file, found it as it was, and nobody else writes it before the lock is given back.
+func (d *Disk) Replace(name string, was, data []byte, mode uint32) error {
+	release, err := d.lock()
+	if err != nil {
+		return fmt.Errorf("write %s: %w", d.below(name), err)
+	}
+	defer release()
+	have, err := d.Read(name)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if !bytes.Equal(have, was) {
+		return fmt.Errorf("write %s: %w", d.below(name), ErrChanged)
+	}
+	return d.WriteAtomic(name, data, mode)
+}
+
+// write makes the new file and puts it in the old one's place.
 func (d *Disk) write(name, at string, data []byte, mode os.FileMode) error {
 	dirMode := os.FileMode(0o755)
 	if mode&0o077 == 0 {

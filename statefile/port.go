@@ -7,8 +7,10 @@
 package statefile
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"io/fs"
 )
 
 // Where the files are, below the root.
@@ -38,6 +40,10 @@ type Port interface {
 	// one, and after a return without error the new one survives a power cut.
 	// The file's directory is made if it is missing.
 	WriteAtomic(path string, data []byte, mode uint32) error
+	// Replace is WriteAtomic of a file that still holds what was read: ErrChanged where
+	// it does not, or where somebody else is replacing a file for too long. None of
+	// this program's processes loses a line of another one.
+	Replace(path string, was, data []byte, mode uint32) error
 	// Remove deletes a file; one that is not there is no error.
 	Remove(path string) error
 	// List gives the names in a directory, sorted, without those of unfinished
@@ -55,9 +61,34 @@ var (
 	ErrNotRegular = errors.New("is no regular file")
 	// ErrTooLarge: more than 16 MiB.
 	ErrTooLarge = errors.New("is too large for a state file")
+	// ErrChanged: somebody else wrote the file since it was read.
+	ErrChanged = errors.New("was changed by somebody else meanwhile")
 	// ErrUnprintable: the value has bytes that the file's format cannot hold.
 	ErrUnprintable = errors.New("cannot be written in this format")
 )
+
+// editTries is how often a change is made anew because the file has moved.
+const editTries = 10
+
+// Edit changes a state file that others change too: what change makes of the content
+// of the moment is what the file holds then. The same content is not written; a file
+// that is not there is empty. The error of change is given back as it is.
+func Edit(p Port, path string, mode uint32, change func(have []byte) ([]byte, error)) error {
+	for range editTries {
+		have, err := p.Read(path)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		want, err := change(have)
+		if err != nil || bytes.Equal(have, want) {
+			return err
+		}
+		if err = p.Replace(path, have, want, mode); !errors.Is(err, ErrChanged) {
+			return err
+		}
+	}
+	return fmt.Errorf("write %s: %w, %d times", path, ErrChanged, editTries)
+}
 
 // Problem is a line that was not understood. It stays in the file.
 type Problem struct {

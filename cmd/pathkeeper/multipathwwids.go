@@ -2,11 +2,10 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
 
 	"pathkeeper/engine"
+	"pathkeeper/mpath"
 	"pathkeeper/statefile"
 )
 
@@ -17,13 +16,24 @@ func (r *multipathRun) wwids(ctx context.Context) (ok bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	files, name := r.on.stateFiles(), engine.DefaultFiles().WWIDs
-	have, err := files.Read(name)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return false, fmt.Errorf("reading %s: %w", name, err)
+	name, said := engine.DefaultFiles().WWIDs, ""
+	change := func(have []byte) ([]byte, error) {
+		list, _ := statefile.ParseWWIDs(have)
+		var err error
+		if list, said, err = r.changedWWIDs(s, list); err != nil {
+			return nil, err
+		}
+		return list.Bytes(), nil
 	}
-	list, _ := statefile.ParseWWIDs(have)
-	said := ""
+	if err := statefile.Edit(r.on.stateFiles(), name, statefile.ModePrivate, change); err != nil {
+		return false, err
+	}
+	_, err = fmt.Fprintln(r.std.out, said)
+	return err == nil, err
+}
+
+// changedWWIDs is what the file shall hold, and what is said of it.
+func (r *multipathRun) changedWWIDs(s mpath.Snapshot, list statefile.WWIDs) (statefile.WWIDs, string, error) {
 	if r.task == taskResetWWIDs {
 		var wwids []string
 		for _, m := range s.Maps {
@@ -32,29 +42,17 @@ func (r *multipathRun) wwids(ctx context.Context) (ok bool, err error) {
 			}
 		}
 		empty, _ := statefile.ParseWWIDs(nil)
-		if list, err = empty.AddAll(wwids); err != nil {
-			return false, fmt.Errorf("%s: %w", name, err)
-		}
-		said = "successfully reset wwids"
-	} else {
-		wwid, ok := r.wwidOf(s)
-		if !ok && r.task == taskRemoveWWID && list.Has(r.name) {
-			wwid, ok = r.name, true // its LUN may be gone
-		}
-		if !ok {
-			return false, fmt.Errorf("%s is no map, and no device that says which LUN it is; `pathkeeper show paths --all` lists the devices", r.name)
-		}
-		if list, said, err = changeWWIDs(list, wwid, r.task); err != nil {
-			return false, fmt.Errorf("%s: %w", name, err)
-		}
+		next, err := empty.AddAll(wwids)
+		return next, "successfully reset wwids", err
 	}
-	if text := list.Bytes(); string(text) != string(have) {
-		if err := files.WriteAtomic(name, text, statefile.ModePrivate); err != nil {
-			return false, fmt.Errorf("writing %s: %w", name, err)
-		}
+	wwid, ok := r.wwidOf(s)
+	if !ok && r.task == taskRemoveWWID && list.Has(r.name) {
+		wwid, ok = r.name, true // its LUN may be gone
 	}
-	_, err = fmt.Fprintln(r.std.out, said)
-	return err == nil, err
+	if !ok {
+		return list, "", fmt.Errorf("%s is no map, and no device that says which LUN it is; `pathkeeper show paths --all` lists the devices", r.name)
+	}
+	return changeWWIDs(list, wwid, r.task)
 }
 
 // changeWWIDs adds or removes a WWID, and says so in multipath's words.
