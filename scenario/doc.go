@@ -8,6 +8,7 @@
 //	# Prose: any line that begins with '#'.
 //	only: lab                  first: only: lab, only: sim, or both
 //	boot: bare                 bare (default) or systemd; means nothing to sim
+//	image: clients             the image with other programs that use maps; lab only
 //
 //	lun mysql1 64M A1 A2 B1 B2
 //	config <<END
@@ -55,6 +56,7 @@ type Script struct {
 	Prose    string // the comment above the first line that is none
 	Side     Side
 	Boot     string // "bare" or "systemd"
+	Image    string // "": the lab's own, or "clients"
 	Commands []Command
 }
 

@@ -75,6 +75,8 @@ func (p *parser) parse() error {
 			err = p.head(trimmed)
 		case strings.HasPrefix(trimmed, "boot:"):
 			err = p.boot(trimmed)
+		case strings.HasPrefix(trimmed, "image:"):
+			err = p.image(trimmed)
 		default:
 			err = p.command(trimmed)
 		}
@@ -116,6 +118,20 @@ func (p *parser) boot(line string) error {
 		return fmt.Errorf("boot: stands once, before the first verb")
 	}
 	p.script.Boot, p.booted = kind, true
+	return nil
+}
+
+func (p *parser) image(line string) error {
+	kind := strings.TrimSpace(strings.TrimPrefix(line, "image:"))
+	switch {
+	case kind != "clients":
+		return fmt.Errorf("image: %q; there is clients, and without the line the lab's own", kind)
+	case p.script.Image != "" || len(p.script.Commands) > 0:
+		return fmt.Errorf("image: stands once, before the first verb")
+	case p.script.Side != Lab:
+		return fmt.Errorf("image: is for scripts whose first line says only: lab")
+	}
+	p.script.Image = kind
 	return nil
 }
 

@@ -12,6 +12,7 @@ func TestParse(t *testing.T) {
 	s, err := Parse("x.txt", `# prose
 only: lab
 boot: systemd
+image: clients
 
 lun mysql1 64M A1 "B1" serial='a b'
 config <<END
@@ -39,18 +40,18 @@ expect loads any >=1
 		got = append(got, row{c.Verb.Name, c.Args, c.Options, c.Body, c.Line})
 	}
 	want := []row{
-		{"lun", []string{"mysql1", "64M", "A1", "B1"}, map[string]string{"serial": "a b"}, "", 5},
-		{"config", nil, map[string]string{}, "defaults {\n  # not prose\n}\n", 6},
-		{"expect map", []string{"mysql1"}, map[string]string{"groups": "A1 | B1", "failed": "", "within": "5s"}, "", 11},
-		{"run", []string{"sh", "-c", `echo "x=1" match=no`}, map[string]string{"exit": "1"}, "", 12},
-		{"wait", []string{"^ok$", "cat", "/x=1"}, map[string]string{"within": "3s"}, "", 13},
-		{"expect loads", []string{"any", ">=1"}, map[string]string{}, "", 14},
+		{"lun", []string{"mysql1", "64M", "A1", "B1"}, map[string]string{"serial": "a b"}, "", 6},
+		{"config", nil, map[string]string{}, "defaults {\n  # not prose\n}\n", 7},
+		{"expect map", []string{"mysql1"}, map[string]string{"groups": "A1 | B1", "failed": "", "within": "5s"}, "", 12},
+		{"run", []string{"sh", "-c", `echo "x=1" match=no`}, map[string]string{"exit": "1"}, "", 13},
+		{"wait", []string{"^ok$", "cat", "/x=1"}, map[string]string{"within": "3s"}, "", 14},
+		{"expect loads", []string{"any", ">=1"}, map[string]string{}, "", 15},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
-	if s.Side != Lab || s.Boot != "systemd" {
-		t.Errorf("side %v boot %v", s.Side, s.Boot)
+	if s.Side != Lab || s.Boot != "systemd" || s.Image != "clients" {
+		t.Errorf("side %v boot %v image %q", s.Side, s.Boot, s.Image)
 	}
 }
 
@@ -80,6 +81,10 @@ func TestErrors(t *testing.T) {
 		{"both\nsay \"open\n", ":2:", "without its partner"},
 		{"both\nsay x\nboot: bare\n", ":3:", "before the first verb"},
 		{"both\nboot: fast\n", ":2:", "there is bare and systemd"},
+		{"only: lab\nimage: big\n", ":2:", "there is clients"},
+		{"only: lab\nimage: clients\nimage: clients\n", ":3:", "stands once"},
+		{"only: lab\nsay x\nimage: clients\n", ":3:", "before the first verb"},
+		{"both\nimage: clients\n", ":2:", "only: lab"},
 	}
 	for _, tt := range tests {
 		_, err := Parse("x.txt", tt.text)

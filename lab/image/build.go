@@ -13,10 +13,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Ensure returns the image of the pinned list, building it first if the cache
-// has none. Two builders exclude each other by a lock in the cache; progress
+// Ensure returns the image of a variant, building it first if the cache has
+// none. Two builders exclude each other by a lock in the cache; progress
 // goes to talk, a line a step. It needs root, debootstrap and mke2fs.
-func Ensure(talk io.Writer) (Image, error) {
+func Ensure(talk io.Writer, v Variant) (Image, error) {
+	if v != Plain && v != Clients {
+		return Image{}, fmt.Errorf("the lab has no image %q", v)
+	}
 	cache, err := CacheDir()
 	if err != nil {
 		return Image{}, err
@@ -24,7 +27,7 @@ func Ensure(talk io.Writer) (Image, error) {
 	if err := os.MkdirAll(cache, 0o755); err != nil {
 		return Image{}, err
 	}
-	img := at(filepath.Join(cache, "image-"+key()))
+	img := at(filepath.Join(cache, "image-"+key(v)))
 	if _, err := os.Stat(img.Root); err == nil {
 		return img, nil
 	}
@@ -40,14 +43,14 @@ func Ensure(talk io.Writer) (Image, error) {
 		return img, nil // the builder we waited for made it
 	}
 	if os.Geteuid() != 0 {
-		return Image{}, fmt.Errorf("the lab's image is not in %s and building it needs root: run `lab image` as root once", cache)
+		return Image{}, fmt.Errorf("the lab's image is not in %s and building it needs root: run `lab image %s` as root once", cache, v)
 	}
 	work, err := os.MkdirTemp(cache, "build-")
 	if err != nil {
 		return Image{}, err
 	}
 	defer os.RemoveAll(work)
-	b := &builder{work: work, root: filepath.Join(work, "root"), talk: talk, began: time.Now()}
+	b := &builder{packages: Packages(v), work: work, root: filepath.Join(work, "root"), talk: talk, began: time.Now()}
 	if err := b.build(); err != nil {
 		return Image{}, fmt.Errorf("build the lab's image: %w", err)
 	}
@@ -59,6 +62,7 @@ func Ensure(talk io.Writer) (Image, error) {
 }
 
 type builder struct {
+	packages   []string
 	work, root string
 	talk       io.Writer
 	began      time.Time
@@ -76,7 +80,7 @@ func (b *builder) build() error {
 	}{
 		{"find the mirrors", b.findMirrors},
 		{"debootstrap " + suite, b.debootstrap},
-		{"install " + fmt.Sprint(len(Packages())) + " packages", b.install},
+		{"install " + fmt.Sprint(len(b.packages)) + " packages", b.install},
 		{"unpack the kernel", b.kernel},
 		{"collect the early modules", b.early},
 		{"set the guest up", b.setUp},
@@ -148,7 +152,7 @@ func (b *builder) install() error {
 	if err := b.chroot("apt-get", "update"); err != nil {
 		return err
 	}
-	args := append([]string{"apt-get", "install", "-y", "--no-install-recommends"}, Packages()...)
+	args := append([]string{"apt-get", "install", "-y", "--no-install-recommends"}, b.packages...)
 	if err := b.chroot(args...); err != nil {
 		return err
 	}

@@ -1,5 +1,5 @@
 // Package image builds the lab guest's root file system once: Debian 12 by
-// debootstrap with one pinned package list, the distribution's own kernel
+// debootstrap with a pinned package list for each variant, the distribution's own kernel
 // unpacked from its package, and the multipath-tools of the same release with
 // its units masked and its udev rules set aside, so that a scenario must ask
 // for it.
@@ -30,6 +30,17 @@ const recipe = "6"
 //go:embed packages.txt
 var packageList string
 
+//go:embed packages-clients.txt
+var clientList string
+
+// Variant names one of the images.
+type Variant string
+
+const (
+	Plain   Variant = ""        // packages.txt: what every test run needs
+	Clients Variant = "clients" // packages-clients.txt too: big, so only who asks for it builds it
+)
+
 // Image is a built image; its fields are paths.
 type Image struct {
 	Dir      string
@@ -39,10 +50,14 @@ type Image struct {
 	Manifest string // text, one "package version" a line
 }
 
-// Packages returns the pinned list, without comments.
-func Packages() []string {
+// Packages returns a variant's pinned list, without comments.
+func Packages(v Variant) []string {
+	text := packageList
+	if v == Clients {
+		text += clientList
+	}
 	var out []string
-	for line := range strings.Lines(packageList) {
+	for line := range strings.Lines(text) {
 		line, _, _ = strings.Cut(line, "#")
 		if line = strings.TrimSpace(line); line != "" {
 			out = append(out, line)
@@ -65,9 +80,9 @@ func CacheDir() (string, error) {
 }
 
 // key names an image by what decides its content.
-func key() string {
+func key(v Variant) string {
 	sum := sha256.Sum256([]byte(fmt.Sprintf("%q", []any{
-		recipe, suite, Packages(), earlyModules, prunedModules, maskedUnits, labTarget, agentService, denied,
+		recipe, suite, Packages(v), earlyModules, prunedModules, maskedUnits, labTarget, agentService, denied,
 	})))
 	return hex.EncodeToString(sum[:6])
 }

@@ -1,8 +1,10 @@
 package image
 
 import (
+	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -85,15 +87,29 @@ kernel/drivers/virtio/virtio.ko:
 }
 
 func TestPackages(t *testing.T) {
-	list := Packages()
+	list := Packages(Plain)
 	for _, want := range []string{"systemd", "multipath-tools", "fio", "dmsetup"} {
 		if !contains(list, want) {
 			t.Errorf("%s is not in the list", want)
 		}
 	}
-	for _, p := range list {
+	clients := Packages(Clients)
+	if !slices.Equal(clients[:len(list)], list) || !contains(clients, "python3-os-brick") || contains(list, "python3-os-brick") {
+		t.Errorf("the clients' list is not the other one and more: %q", clients)
+	}
+	if key(Clients) == key(Plain) {
+		t.Error("both images have one name")
+	}
+	for _, p := range clients {
 		if strings.ContainsAny(p, " #\t") {
 			t.Errorf("package %q", p)
 		}
+	}
+}
+
+func TestNoSuchVariant(t *testing.T) {
+	t.Setenv("PATHKEEPER_LAB_CACHE", t.TempDir())
+	if _, err := Ensure(io.Discard, "big"); err == nil || !strings.Contains(err.Error(), `no image "big"`) {
+		t.Error(err)
 	}
 }

@@ -1,5 +1,5 @@
 // Package run runs scenario files in lab guests: one guest for each kind of
-// boot and set of boot disks, many scenarios in each, and after every scenario
+// boot, image and set of boot disks, many scenarios in each, and after every scenario
 // a teardown that asserts that nothing is left.
 package run
 
@@ -72,7 +72,7 @@ func Files(ctx context.Context, files []string, o Options) ([]Result, error) {
 			results[i].Err = err
 			continue
 		}
-		key := fmt.Sprint(script.Boot, disks, persists(script))
+		key := fmt.Sprint(script.Boot, script.Image, disks, persists(script))
 		if groups[key] == nil {
 			order = append(order, key)
 		}
@@ -81,15 +81,17 @@ func Files(ctx context.Context, files []string, o Options) ([]Result, error) {
 	if len(order) == 0 {
 		return results, nil
 	}
-	img, err := image.Ensure(o.Out)
-	if err != nil {
-		return nil, err
-	}
-	accel, err := guest.PickAccel(ctx, img, o.Out)
-	if err != nil {
-		return nil, err
-	}
+	var accel guest.Accel
 	for _, key := range order {
+		img, err := image.Ensure(o.Out, image.Variant(groups[key][0].script.Image))
+		if err != nil {
+			return results, err
+		}
+		if accel == "" {
+			if accel, err = guest.PickAccel(ctx, img, o.Out); err != nil {
+				return results, err
+			}
+		}
 		var s *session
 		for _, j := range groups[key] {
 			if ctx.Err() != nil {

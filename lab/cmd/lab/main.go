@@ -3,10 +3,10 @@
 //	lab run [-v] [-tell] [-tree DIR] [-fetch DIR] FILES...   run scenario files
 //	lab check FILES...                          parse them only
 //	lab verbs                                   print the table of verbs
-//	lab image [--manifest]                      build the guest's image, if it is not in the cache
+//	lab image [--manifest] [clients]            build the guest's image, if it is not in the cache
 //	lab deps                                    install what the lab needs on this host
 //	lab boot-test                               boot both kinds of guest and time them
-//	lab shell [bare|systemd]                    a root shell in a fresh guest
+//	lab shell [bare|systemd] [clients]          a root shell in a fresh guest
 package main
 
 import (
@@ -29,7 +29,8 @@ import (
 )
 
 const usage = `usage: lab run [-v] [-tell] [-tree DIR] [-fetch DIR] [-no-product] FILES...
-       lab check FILES... | lab verbs | lab image [--manifest] | lab deps | lab boot-test | lab shell [bare|systemd]`
+       lab check FILES... | lab verbs | lab image [--manifest] [clients] | lab deps | lab boot-test |
+       lab shell [bare|systemd] [clients]`
 
 func main() {
 	if len(os.Args) < 2 {
@@ -161,11 +162,15 @@ func buildImage(args []string) error {
 	if err := image.InstallDeps(os.Stderr); err != nil {
 		return err
 	}
-	img, err := image.Ensure(os.Stderr)
+	manifest := len(args) > 0 && args[0] == "--manifest"
+	if manifest {
+		args = args[1:]
+	}
+	img, err := image.Ensure(os.Stderr, image.Variant(strings.Join(args, " ")))
 	if err != nil {
 		return err
 	}
-	if len(args) == 1 && args[0] == "--manifest" {
+	if manifest {
 		text, err := os.ReadFile(img.Manifest)
 		if err != nil {
 			return err
@@ -181,7 +186,7 @@ func bootTest(ctx context.Context) error {
 	if err := image.InstallDeps(os.Stderr); err != nil {
 		return err
 	}
-	img, err := image.Ensure(os.Stderr)
+	img, err := image.Ensure(os.Stderr, image.Plain)
 	if err != nil {
 		return err
 	}

@@ -14,18 +14,21 @@ import (
 
 // shell boots a guest and connects this terminal to a shell in it.
 func shell(ctx context.Context, args []string) error {
-	boot := guest.Bare
-	switch {
-	case len(args) == 0 || args[0] == "bare":
-	case args[0] == "systemd":
-		boot = guest.Systemd
-	default:
-		return fmt.Errorf("lab shell %q: there is bare and systemd", args[0])
+	boot, variant := guest.Bare, image.Plain
+	for _, a := range args {
+		switch a {
+		case string(guest.Bare), string(guest.Systemd):
+			boot = guest.Boot(a)
+		case string(image.Clients):
+			variant = image.Clients
+		default:
+			return fmt.Errorf("lab shell %q: there is bare and systemd, and clients", a)
+		}
 	}
 	if err := image.InstallDeps(os.Stderr); err != nil {
 		return err
 	}
-	img, err := image.Ensure(os.Stderr)
+	img, err := image.Ensure(os.Stderr, variant)
 	if err != nil {
 		return err
 	}
