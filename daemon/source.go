@@ -89,6 +89,17 @@ func (s source) Reconfigure(all bool) { s.d.reloads.ask(all) }
 
 func (s source) Quit() { s.d.quit() }
 
+// bugWait bounds how long somebody who survived a panic waits to say so.
+const bugWait = 5 * time.Second
+
+func (s source) Bug(text string) {
+	ctx, cancel := context.WithTimeout(context.Background(), bugWait)
+	defer cancel()
+	if s.d.loop.call(ctx, func() { s.d.loop.bug(text) }) != nil {
+		s.d.log.printf(mpath.LevelError, "bug", "%s: please report it", text)
+	}
+}
+
 // BlockDevices lists what sysfs has below block; nothing where it cannot be read.
 func (s source) BlockDevices() []show.BlockDevice {
 	dir := filepath.Join(s.d.opt.SysDir, "block")

@@ -31,6 +31,7 @@ type fakeSource struct {
 	reply     func(mpath.Command) mpath.Reply
 	asked     []mpath.Command
 	reconfigs []bool
+	bugs      []string
 	quits     chan struct{}
 	hang      chan struct{} // if set, commands wait for it or for who has asked
 	status    server.Status
@@ -43,6 +44,12 @@ func (f *fakeSource) Reconfigure(all bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.reconfigs = append(f.reconfigs, all)
+}
+
+func (f *fakeSource) Bug(text string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.bugs = append(f.bugs, text)
 }
 
 func (f *fakeSource) Quit() { close(f.quits) }

@@ -7,7 +7,6 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"strings"
 	"sync"
 	"time"
 
@@ -198,48 +197,3 @@ func (l *limited) Close() error {
 	}
 	return l.UnixListener.Close()
 }
-
-// Holder names the process that answers at a socket: "multipathd (pid 412)"; ""
-// if nobody does.
-func Holder(name string) string {
-	who, _, _ := holderOf(name)
-	return who
-}
-
-// holderOf names the process that answers at a socket; known: the kernel says who it
-// was when it began to listen.
-func holderOf(name string) (who string, cred Cred, known bool) {
-	c, err := net.DialTimeout("unix", name, time.Second)
-	if err != nil {
-		return "", cred, false
-	}
-	defer c.Close()
-	if cred, err = PeerCred(c.(*net.UnixConn)); err != nil {
-		return "a process", cred, false
-	}
-	comm, err := os.ReadFile(fmt.Sprintf("/proc/%d/comm", cred.PID))
-	if err != nil {
-		return fmt.Sprintf("a process (pid %d)", cred.PID), cred, true
-	}
-	return fmt.Sprintf("%s (pid %d)", strings.TrimSpace(string(comm)), cred.PID), cred, true
-}
-
-// deaf says whether nobody listens at a name that is taken: not for a moment, as
-// between taking it and listening, but for a second.
-func deaf(name string) bool {
-	for range 10 {
-		c, err := net.DialTimeout("unix", name, time.Second)
-		if err == nil {
-			c.Close()
-		}
-		if !errors.Is(err, unix.ECONNREFUSED) {
-			return false
-		}
-		time.Sleep(100 * time.Millisecond)
-	}
-	return true
-}
-
-// Manages says whether who listens at a socket may be a manager of maps: root, or who
-// we are ourselves. Anybody may take an abstract name.
-func (c Cred) Manages() bool { return c.Root() || c.UID == uint32(os.Geteuid()) }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"runtime/debug"
 	"strings"
 	"sync"
 	"time"
@@ -134,7 +135,10 @@ func holdSocket(name string) (*limited, error) {
 		// Anybody may take an abstract name. Whoever is not root, or does not listen,
 		// is no manager, and does not keep the maps from having one.
 		who, cred, known := holderOf(name)
+		owner, told := ownerOf(name)
 		switch {
+		case !known && told && !(Cred{UID: owner}).Manages():
+			return nil, fmt.Errorf("take multipathd's socket %s: a process of uid %d holds it and takes no connection, and is no manager of maps: end it (`ss -xap` lists it)", name, owner)
 		case known && !cred.Manages():
 			return nil, fmt.Errorf("take multipathd's socket %s: %s of uid %d holds it, and is no manager of maps: end it", name, who, cred.UID)
 		case who == "" && deaf(name):
@@ -316,11 +320,19 @@ func (m *Mpathd) reply(cmd string, c *mpathdClient, limit time.Duration) (text s
 	return text, r.then, func() { room.Release(n) }
 }
 
-// run carries out a command; of those that read, few are carried out at once.
-func (m *Mpathd) run(ctx context.Context, j *job, c *mpathdClient) reply {
+// run carries out a command; of those that read, few are carried out at once. They
+// change nothing, so that a bug in one costs its answer, and is told, and not the
+// daemon that the maps need.
+func (m *Mpathd) run(ctx context.Context, j *job, c *mpathdClient) (r reply) {
 	if !j.reads {
 		return j.run(ctx)
 	}
+	defer func() {
+		if cause := recover(); cause != nil {
+			m.src.Bug(fmt.Sprintf("answering a client of multipathd's socket: %v\n%s", cause, debug.Stack()))
+			r = refused("a bug of Pathkeeper's, please report it; the daemon's log says more")
+		}
+	}()
 	gate := m.computing[c.class()]
 	select {
 	case gate <- struct{}{}:

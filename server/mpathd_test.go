@@ -439,3 +439,34 @@ func TestMpathdTimeout(t *testing.T) {
 		t.Errorf("%q", got)
 	}
 }
+
+// A bug in an answer costs that answer: the maps keep their manager, and the conversation
+// goes on.
+func TestMpathdSurvivesABug(t *testing.T) {
+	broken := true
+	src := &fakeSource{snapshot: func() mpath.Snapshot {
+		if broken {
+			panic("planted")
+		}
+		return host()
+	}}
+	c, err := net.Dial("unix", holdMpathd(t, src, 1000))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	for range 10 { // more than answers are made at once: none keeps its place
+		if got := ask(t, c, "show maps"); !strings.HasPrefix(got, "fail\na bug of Pathkeeper's") {
+			t.Fatalf("%q", got)
+		}
+	}
+	src.mu.Lock()
+	if len(src.bugs) != 10 || !strings.Contains(src.bugs[0], "planted") {
+		t.Errorf("told: %q", src.bugs)
+	}
+	src.mu.Unlock()
+	broken = false
+	if got := ask(t, c, "show maps"); !strings.Contains(got, "ocr1") {
+		t.Errorf("afterwards: %q", got)
+	}
+}

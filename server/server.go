@@ -51,6 +51,8 @@ type Source interface {
 	Rules() *policy.Compiled
 	Reconfigure(all bool)
 	Quit()
+	// Bug tells loudly of a panic that was survived, and counts it.
+	Bug(text string)
 	// BlockDevices lists those of the host from sysfs, whatever they are.
 	BlockDevices() []show.BlockDevice
 	// Subscribe gives the events from now on, at most buf of them waiting. The

@@ -32,6 +32,7 @@ type fakeDaemon struct {
 func (f *fakeDaemon) Rules() *policy.Compiled          { return nil }
 func (f *fakeDaemon) Reconfigure(bool)                 {}
 func (f *fakeDaemon) Quit()                            {}
+func (f *fakeDaemon) Bug(string)                       {}
 func (f *fakeDaemon) BlockDevices() []show.BlockDevice { return nil }
 
 func (f *fakeDaemon) Snapshot() mpath.Snapshot {

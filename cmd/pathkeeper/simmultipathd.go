@@ -72,6 +72,9 @@ func (s *simSource) Quit() {
 	s.err = errors.Join(s.err, errors.New("the simulated daemon is ended by `daemon stop`, or `daemon kill`"))
 }
 
+// Bug is the answer's error: here somebody looks at it.
+func (s *simSource) Bug(text string) { s.err = errors.New(text) }
+
 func (s *simSource) BlockDevices() []show.BlockDevice {
 	names, err := sysfs.ListBlock(s.s.Sysfs())
 	s.err = errors.Join(s.err, err)
