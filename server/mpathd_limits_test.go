@@ -104,10 +104,10 @@ func TestMpathdIdleClients(t *testing.T) {
 		idle = append(idle, c)
 	}
 	// The last one is known: accepted in order, all the others are too.
-	if got, err := request1(idle[999], "show daemon"); got != "pid 7 running\n" || err != nil {
+	if got, err := request1(idle[999], "show daemon"); got != "pid 7 idle\n" || err != nil {
 		t.Fatalf("beside a thousand: %q, %v", got, err)
 	}
-	if got, err := request1(idle[0], "show daemon"); got != "pid 7 running\n" || err != nil {
+	if got, err := request1(idle[0], "show daemon"); got != "pid 7 idle\n" || err != nil {
 		t.Fatalf("the first of a thousand: %q, %v", got, err)
 	}
 	more, err := call(name)
@@ -115,13 +115,13 @@ func TestMpathdIdleClients(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer more.Close()
-	if got, err := request1(more, "show daemon"); got != "pid 7 running\n" || err != nil {
+	if got, err := request1(more, "show daemon"); got != "pid 7 idle\n" || err != nil {
 		t.Fatalf("one more: %q, %v", got, err)
 	}
 	if _, err := idle[1].Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
 		t.Errorf("the one that was idle for longest: %v, want the end", err)
 	}
-	if got, err := request1(idle[0], "show daemon"); got != "pid 7 running\n" || err != nil {
+	if got, err := request1(idle[0], "show daemon"); got != "pid 7 idle\n" || err != nil {
 		t.Errorf("one that has asked since: %q, %v", got, err)
 	}
 	mu.Lock()
@@ -132,7 +132,7 @@ func TestMpathdIdleClients(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer root.Close()
-	if got, err := request1(root, "show daemon"); got != "pid 7 running\n" || err != nil {
+	if got, err := request1(root, "show daemon"); got != "pid 7 idle\n" || err != nil {
 		t.Errorf("root: %q, %v", got, err)
 	}
 	m.mu.Lock()
@@ -207,7 +207,7 @@ func TestMpathdReadersDoNotWait(t *testing.T) {
 	}
 	defer c.Close()
 	begun := time.Now()
-	if got, err := request1(c, "show daemon"); got != "pid 7 running\n" || err != nil {
+	if got, err := request1(c, "show daemon"); got != "pid 7 idle\n" || err != nil {
 		t.Errorf("%q, %v", got, err)
 	}
 	if d := time.Since(begun); d > 2*time.Second {

@@ -108,7 +108,8 @@ func (m *Mpathd) usage(p problem, wrong string) reply {
 	default:
 		b.WriteString("`" + wrong + "` is no command\n")
 	}
-	fmt.Fprintf(&b, "pathkeeper %s, commands of multipathd 0.14.3:\n", m.src.Status().Version)
+	// Programs know by these two lines that their command is none here.
+	fmt.Fprintf(&b, "multipath-tools v0.14.3 (multipathd of pathkeeper %s)\nCLI commands reference:\n", m.src.Status().Version)
 	for _, c := range commands() {
 		b.WriteString(" " + c.shape.String() + "\n")
 	}

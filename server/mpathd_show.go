@@ -89,8 +89,12 @@ func showStatus(r *request) (string, bool) {
 func showDaemon(r *request) (string, bool) {
 	st := r.src.Status()
 	state, ok := map[string]string{StateStarting: "startup", StateConfiguring: "configure", StateStopping: "shutdown"}[st.State]
-	if !ok {
+	switch {
+	case ok:
+	case st.Busy:
 		state = "running"
+	default:
+		state = "idle" // scripts wait for it
 	}
 	if st.ReloadPending {
 		state += " (pending reconfigure)"

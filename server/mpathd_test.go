@@ -184,8 +184,8 @@ func TestMpathdShows(t *testing.T) {
 	src := &fakeSource{snapshot: host, rules: rulesOf(t, "defaults {\n uxsock_timeout 6000\n}\nblacklist {\n devnode \"^sdc$\"\n}\n")}
 	c := dial(t, holdMpathd(t, src, 1000)) // everybody may look
 	for cmd, want := range map[string]string{
-		"show daemon":                           "pid 42 running\n",
-		"list daemon":                           "pid 42 running\n",
+		"show daemon":                           "pid 42 idle\n",
+		"list daemon":                           "pid 42 idle\n",
 		"show path sdb":                         "running\n",
 		"show path /dev/sdb":                    "running\n",
 		"show path sdz":                         "fail\ndevice not found\n",
@@ -281,7 +281,7 @@ func TestMpathdUsage(t *testing.T) {
 	} {
 		got := ask(t, c, cmd)
 		if !strings.HasPrefix(got, "fail\n") || !strings.Contains(got, want) || strings.Contains(got, "\x1b") ||
-			!strings.Contains(got, "\n list|show maps|multipaths topology\n") || !strings.Contains(got, "\n setprkey map|multipath $map key $key\n") || strings.Count(got, "\n") != 2+1+61 {
+			!strings.Contains(got, "\n list|show maps|multipaths topology\n") || !strings.Contains(got, "\n setprkey map|multipath $map key $key\n") || !strings.Contains(got, "\nmultipath-tools v0.14.3 (") || strings.Count(got, "\n") != 2+2+61 {
 			t.Errorf("%q: %q", cmd, got)
 		}
 	}
@@ -301,7 +301,7 @@ func TestMpathdNotRoot(t *testing.T) {
 	if len(src.reconfigs)+int(src.commands.Load()) > 0 {
 		t.Error("somebody who is not root had something done")
 	}
-	if got := ask(t, user, "show daemon"); got != "pid 42 running\n" {
+	if got := ask(t, user, "show daemon"); got != "pid 42 idle\n" {
 		t.Errorf("%q", got)
 	}
 }
@@ -339,7 +339,7 @@ func TestMpathdBothSockets(t *testing.T) {
 	dead.Close()
 	serveMpathd(t, &fakeSource{name: "ocr1"}, 0, abstract, path)
 	for _, name := range []string{abstract, path} {
-		if got := ask(t, dial(t, name), "show daemon"); got != "pid 42 running\n" {
+		if got := ask(t, dial(t, name), "show daemon"); got != "pid 42 idle\n" {
 			t.Errorf("%s: %q", name, got)
 		}
 	}
@@ -375,7 +375,7 @@ func TestMpathdPassedSockets(t *testing.T) {
 	m := server.MpathdOn([]*net.UnixListener{l}, as(0))
 	done := make(chan error, 1)
 	go func() { done <- m.Serve(&fakeSource{name: "ocr1"}) }()
-	if got := ask(t, dial(t, name), "show daemon"); got != "pid 42 running\n" {
+	if got := ask(t, dial(t, name), "show daemon"); got != "pid 42 idle\n" {
 		t.Errorf("%q", got)
 	}
 	if err := errors.Join(m.Close(), <-done); err != nil {
@@ -435,7 +435,7 @@ func TestMpathdTimeout(t *testing.T) {
 	if d := time.Since(begun); d < 3*time.Second || d > 4100*time.Millisecond {
 		t.Errorf("answered after %s", d)
 	}
-	if got := ask(t, c, "show daemon"); got != "pid 42 running\n" {
+	if got := ask(t, c, "show daemon"); got != "pid 42 idle\n" {
 		t.Errorf("%q", got)
 	}
 }

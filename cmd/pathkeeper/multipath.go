@@ -143,7 +143,7 @@ func (o *multipathOptions) take(g givenOption) (err error) {
 			o.talk = append(o.talk, fmt.Sprintf("-l takes %q for a value of its own, and so it does not count; write it apart", g.value))
 		}
 	case 'v':
-		if o.level, err = count(g, 9); err != nil {
+		if o.level, err = verbosity(g); err != nil {
 			return err
 		}
 	case 'R':
@@ -179,6 +179,23 @@ func count(g givenOption, most int) (int, error) {
 	}
 	return n, nil
 }
+
+// verbosity is the value of -v: what follows a number does not count ("2+", as yast
+// writes), and more than there is is all that there is.
+func verbosity(g givenOption) (int, error) {
+	digits := len(g.value) - len(strings.TrimLeft(g.value, "0123456789"))
+	if digits == 0 {
+		return 0, fmt.Errorf("option -%c wants a number from 0 to %d, not %q", g.letter, mostVerbose, g.value)
+	}
+	n, err := strconv.Atoi(g.value[:digits])
+	if err != nil || n > mostVerbose {
+		n = mostVerbose
+	}
+	return n, nil
+}
+
+// mostVerbose is the highest level that says more than the one below it.
+const mostVerbose = 4
 
 // check says what a task lacks.
 func (o *multipathOptions) check() error {
@@ -217,7 +234,9 @@ func multipathOn(m machine, args []string, std streams) int {
 		fmt.Fprintf(std.err, "multipath: %s; `multipath -h` says what there is\n", show.Safe(err.Error()))
 		return exitError
 	case o.help:
-		io.WriteString(std.out, multipathUsage)
+		// Programs look for the version there, and take anything on standard output
+		// for a complaint about the configuration.
+		fmt.Fprintf(std.err, "%s\n%s", versionLine("multipath"), multipathUsage)
 		return exitDone
 	case o.version:
 		return printVersion("multipath", std)

@@ -97,6 +97,7 @@ func (r *multipathRun) usable(ctx context.Context) (ok bool, err error) {
 			return true, nil
 		}
 	}
+	r.say(2, "%s: no usable paths found", name) // trident looks for these words
 	return false, nil
 }
 

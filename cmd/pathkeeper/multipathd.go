@@ -67,11 +67,9 @@ func parseMultipathd(args []string) (o multipathdOptions, err error) {
 		case 'B':
 			o.readNames = true
 		case 'v':
-			n, err := strconv.Atoi(f.value)
-			if err != nil || n < 0 || n > 9 {
-				return o, fmt.Errorf("option -v wants a number from 0 to 9, not %q", f.value)
+			if o.level, err = verbosity(f); err != nil {
+				return o, err
 			}
-			o.level = n
 		case 'k':
 			o.client, o.command = true, f.value
 		}
@@ -159,8 +157,12 @@ func failed(std streams, name string, err error) int {
 // printVersion says whose version of multipath-tools is matched, in the words that
 // programs look for, and who does it.
 func printVersion(name string, std streams) int {
-	fmt.Fprintf(std.out, "multipath-tools v%s (%s of pathkeeper %s)\n", matchedVersion, name, version)
+	fmt.Fprintln(std.out, versionLine(name))
 	return exitDone
+}
+
+func versionLine(name string) string {
+	return fmt.Sprintf("multipath-tools v%s (%s of pathkeeper %s)", matchedVersion, name, version)
 }
 
 // matchedVersion is the release of multipath-tools whose behaviour is kept.

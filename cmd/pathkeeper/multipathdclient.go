@@ -61,7 +61,7 @@ func dialMultipathd(sockets []string, wait time.Duration) (*mpathdClient, error)
 		}
 		return nil, fmt.Errorf("connecting to multipathd's socket %s: %w", name, plainError(err))
 	}
-	return nil, fmt.Errorf("%w at multipathd's socket (%s): start it, `systemctl start pathkeeper`", errNobody, strings.Join(sockets, ", "))
+	return nil, fmt.Errorf("%w at multipathd's socket (%s), failed to connect: start it, `systemctl start pathkeeper`", errNobody, strings.Join(sockets, ", "))
 }
 
 // ofManager says whether root listens at the other end, or who we are ourselves. What

@@ -33,7 +33,7 @@ func (r *multipathRun) delegateFlush(client asker) (ok bool, err error) {
 			return true, nil
 		}
 		if n >= r.retries || !strings.Contains(text, "in use") && strings.TrimSpace(text) != "fail" {
-			r.say(0, "the daemon did not do `%s`: %s", command, r.whyNot(text))
+			r.say(0, "%s", busy(fmt.Sprintf("the daemon did not do `%s`: %s", command, r.whyNot(text))))
 			return false, nil
 		}
 		r.on.sleep(time.Second)

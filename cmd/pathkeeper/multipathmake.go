@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+	"strings"
 	"time"
 
 	"pathkeeper/daemon"
@@ -245,8 +246,16 @@ func (r *multipathRun) flushed(res daemon.OnceResult, wwids []string) (ok bool) 
 		}
 		if !a.OK || kept {
 			ok = false
-			r.say(0, "%s", a.Text)
+			r.say(0, "%s", busy(a.Text))
 		}
 	}
 	return ok
+}
+
+// busy puts the words that programs look for before the refusal of a map in use.
+func busy(text string) string {
+	if strings.Contains(text, "in use") || strings.Contains(text, ": open ") {
+		return "map in use: " + text
+	}
+	return text
 }

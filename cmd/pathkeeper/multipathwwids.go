@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"fmt"
+	"regexp"
+	"strings"
 
 	"pathkeeper/engine"
 	"pathkeeper/mpath"
@@ -46,14 +48,27 @@ func (r *multipathRun) changedWWIDs(s mpath.Snapshot, list statefile.WWIDs) (sta
 		return next, "successfully reset wwids", err
 	}
 	wwid, ok := r.wwidOf(s)
-	if !ok && r.task == taskRemoveWWID && list.Has(r.name) {
-		wwid, ok = r.name, true // its LUN may be gone
+	if !ok && r.literal() {
+		wwid, ok = r.name, true // its LUN may be gone, or not there yet
 	}
 	if !ok {
 		return list, "", fmt.Errorf("%s is no map, and no device that says which LUN it is; `pathkeeper show paths --all` lists the devices", r.name)
 	}
 	return changeWWIDs(list, wwid, r.task)
 }
+
+// literal says whether a name that no device and no map bears is a WWID itself. Anything
+// may be taken out of the file; what goes into it must not be a mistyped device.
+func (r *multipathRun) literal() bool {
+	if strings.Contains(r.name, "/") {
+		return false
+	}
+	return r.task == taskRemoveWWID ||
+		len(r.name) > 8 && strings.ContainsAny(r.name, "0123456789") && !regexp.MustCompile(deviceName).MatchString(r.name)
+}
+
+// deviceName is what the kernel calls devices.
+const deviceName = `^(sd[a-z]+[0-9]*|dm-[0-9]+|dasd[a-z]+[0-9]*|nvme[0-9]+(c[0-9]+)?(n[0-9]+)?(p[0-9]+)?|[0-9]+:[0-9]+)$`
 
 // changeWWIDs adds or removes a WWID, and says so in multipath's words.
 func changeWWIDs(list statefile.WWIDs, wwid string, task multipathTask) (statefile.WWIDs, string, error) {
