@@ -434,7 +434,9 @@ func (k *model) load(a mpath.LoadMap) {
 		m.setTable(a.Table, a.Fail)
 		return 0
 	})
-	k.loading = drop(k.loading, a.WWID)
+	if m == nil || !m.truth.Suspended { // the word that it was us stays with a map that is suspended still
+		k.loading = drop(k.loading, a.WWID)
+	}
 }
 
 func (k *model) sizes(a mpath.ReadSizes) {
