@@ -429,6 +429,9 @@ func (k *model) load(a mpath.LoadMap) {
 		return
 	}
 	k.onMap(a.Seq, a.WWID, func(m *modelMap) mpath.Errno {
+		if m.wouldRevive(a.Table, a.Fail) {
+			return mpath.ErrnoChanged
+		}
 		m.truth.ReadOnly = a.ReadOnly
 		m.truth.Suspended = false
 		m.setTable(a.Table, a.Fail)
@@ -544,6 +547,17 @@ func (k *model) joined(seq uint64, paths []mpath.PathRef) bool {
 }
 
 // setPath changes a path's state in the kernel: false where the table lacks it.
+// wouldRevive says whether a table would make a path active that the kernel has failed
+// since the load was decided. The engine asks the kernel right before the exchange.
+func (m *modelMap) wouldRevive(t table.Table, fail []table.DevNum) bool {
+	for _, d := range t.Devs() {
+		if p, ok := m.truth.Status.Path(d); ok && p.State == table.PathFailed && !slices.Contains(fail, d) {
+			return true
+		}
+	}
+	return false
+}
+
 func (m *modelMap) setPath(dev string, st table.PathState) bool {
 	found := false
 	s := m.truth.Status
