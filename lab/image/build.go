@@ -50,7 +50,7 @@ func Ensure(talk io.Writer, v Variant) (Image, error) {
 		return Image{}, err
 	}
 	defer os.RemoveAll(work)
-	b := &builder{packages: Packages(v), work: work, root: filepath.Join(work, "root"), talk: talk, began: time.Now()}
+	b := &builder{variant: v, packages: Packages(v), work: work, root: filepath.Join(work, "root"), talk: talk, began: time.Now()}
 	if err := b.build(); err != nil {
 		return Image{}, fmt.Errorf("build the lab's image: %w", err)
 	}
@@ -62,6 +62,7 @@ func Ensure(talk io.Writer, v Variant) (Image, error) {
 }
 
 type builder struct {
+	variant    Variant
 	packages   []string
 	work, root string
 	talk       io.Writer
@@ -119,6 +120,9 @@ func (b *builder) install() error {
 	if b.mirrors.Security != "" {
 		fmt.Fprintf(&sources, "deb %s %s-security main\n", b.mirrors.Security, suite)
 	}
+	if b.variant == Clients {
+		fmt.Fprint(&sources, strings.ReplaceAll(sources.String(), "deb ", "deb-src ")) // for dmmp
+	}
 	settings, err := aptSettings()
 	if err != nil {
 		return err
@@ -158,6 +162,11 @@ func (b *builder) install() error {
 	}
 	if err := b.downloadKernel(); err != nil {
 		return err
+	}
+	if b.variant == Clients {
+		if err := b.dmmp(); err != nil {
+			return fmt.Errorf("build a client of libdmmp: %w", err)
+		}
 	}
 	for name := range temporary {
 		if err := os.Remove(filepath.Join(b.root, name)); err != nil {

@@ -81,9 +81,11 @@ func CacheDir() (string, error) {
 
 // key names an image by what decides its content.
 func key(v Variant) string {
-	sum := sha256.Sum256([]byte(fmt.Sprintf("%q", []any{
-		recipe, suite, Packages(v), earlyModules, prunedModules, maskedUnits, labTarget, agentService, denied,
-	})))
+	from := []any{recipe, suite, Packages(v), earlyModules, prunedModules, maskedUnits, labTarget, agentService, denied}
+	if v == Clients {
+		from = append(from, dmmpSource, dmmpBuild)
+	}
+	sum := sha256.Sum256([]byte(fmt.Sprintf("%q", from)))
 	return hex.EncodeToString(sum[:6])
 }
 
