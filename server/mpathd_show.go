@@ -85,16 +85,18 @@ func showStatus(r *request) (string, bool) {
 	return show.PathCounts(r.src.Snapshot(), r.src.Status().Busy), true
 }
 
-// showDaemon says who answers and what it is doing, in multipathd's words.
+// showDaemon says who answers and what it is doing, in multipathd's words. There it is
+// running while it checks paths and idle between; scripts wait for idle, and
+// blkdeactivate, at shutdown, ends queueing only of a daemon that is running.
 func showDaemon(r *request) (string, bool) {
 	st := r.src.Status()
 	state, ok := map[string]string{StateStarting: "startup", StateConfiguring: "configure", StateStopping: "shutdown"}[st.State]
 	switch {
 	case ok:
-	case st.Busy:
+	case st.Busy || show.HoldsBack(r.src.Snapshot()):
 		state = "running"
 	default:
-		state = "idle" // scripts wait for it
+		state = "idle"
 	}
 	if st.ReloadPending {
 		state += " (pending reconfigure)"

@@ -470,3 +470,25 @@ func TestMpathdSurvivesABug(t *testing.T) {
 		t.Errorf("afterwards: %q", got)
 	}
 }
+
+// blkdeactivate ends queueing only of a daemon that says it is running; scripts wait
+// until it is idle.
+func TestMpathdRunningWhileAMapHoldsBack(t *testing.T) {
+	src := &fakeSource{}
+	var queueing bool
+	src.snapshot = func() mpath.Snapshot {
+		s := host()
+		s.Maps[0].Queueing.On = queueing // and has no path
+		return s
+	}
+	c := dial(t, holdMpathd(t, src, 1000))
+	for _, tt := range []struct {
+		queueing bool
+		want     string
+	}{{false, "pid 42 idle\n"}, {true, "pid 42 running\n"}} {
+		queueing = tt.queueing
+		if got := ask(t, c, "show daemon"); got != tt.want {
+			t.Errorf("queueing %v: %q, want %q", tt.queueing, got, tt.want)
+		}
+	}
+}

@@ -71,3 +71,22 @@ func TestBlockDevices(t *testing.T) {
     vda devnode blacklisted, unmonitored
 `, show.BlockDevices(sampled(t), compiled(t, policy.Config{}), list))
 }
+
+func TestHoldsBack(t *testing.T) {
+	const queues, fails = "1 queue_if_no_path 0 1 1 service-time 0 2 1 8:16 1 8:32 1", "0 0 1 1 service-time 0 2 1 8:16 1 8:32 1"
+	const half, dead = "2 0 1 0 1 1 A 0 2 2 8:16 F 1 0 1 8:32 A 0 0 1", "2 0 1 0 1 1 E 0 2 2 8:16 F 1 0 1 8:32 F 1 0 1"
+	for _, tt := range []struct {
+		table, status string
+		want          bool
+	}{{queues, half, false}, {queues, dead, true}, {fails, dead, false}} {
+		f := newFixture(t)
+		f.addMap("ocr1", "3600", 7, 2048, tt.table, tt.status, 1)
+		if got := show.HoldsBack(f.s); got != tt.want {
+			t.Errorf("%s, %s: %v", tt.table, tt.status, got)
+		}
+		f.s.Maps[0].Known = false
+		if show.HoldsBack(f.s) {
+			t.Error("a map that the kernel does not have")
+		}
+	}
+}
