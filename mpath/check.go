@@ -21,6 +21,7 @@ func (mc *Machine) dueCheck(p *path) {
 	if p.checkSeq != 0 {
 		if !p.stuck && mc.now >= max(p.checkAsked, mc.gapAt).After(p.stuckAfter()) {
 			p.stuck = true
+			p.failedAt = mc.now // an answer that comes yet may be as old as the question
 			p.hangs++
 			mc.due.checks--
 			mc.stir(p)

@@ -302,6 +302,12 @@ func (mc *Machine) takeTruth(m *mmap, t Truth) {
 		failed := m.kernelFailed(p.id.Dev)
 		was := p.inTable && p.kernelFailed
 		p.inTable, p.kernelFailed, p.limited = true, failed, 0
+		if failed && !was {
+			p.failedAt = mc.now // a check that was asked before says nothing of now
+			if first {
+				mc.hurry(p) // it may have worked again for a long time
+			}
+		}
 		if failed && !was && p.up() && !first {
 			m.count.Faults++
 			mc.note(LevelWarning, m.label(), fmt.Sprintf("the kernel failed path %s (%s) on an I/O error", p.seen.Name, p.id.Dev))

@@ -10,7 +10,7 @@ import (
 // actions are the kinds of actions in whose middle a gust may blow.
 var actions = [...]string{
 	"Scan", "ListMaps", "Identify", "ReadMap", "StartCheck", "CreateMap", "LoadMap", "Message", "ResumeMap", "RemoveMap", "RenameMap",
-	"SaveNames", "SaveWWIDs", "SaveDeadlines", "Trigger", "SetOwner", "MarkFailed", "ForgetLoad",
+	"SaveNames", "SaveWWIDs", "SaveDeadlines", "Trigger", "SetOwner", "MarkFailed", "ForgetLoad", "LimitPaths", "SetKnobs", "SuspendMap",
 }
 
 // kind is one sort of gust.

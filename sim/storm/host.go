@@ -114,7 +114,7 @@ func (s *Storm) defaults(r *rand.Rand, big bool) string {
 		"deferred_remove " + oneOf(r, "yes", "no"),
 		"fast_io_fail_tmo " + oneOf(r, "5", "off", "30", "700"), "dev_loss_tmo " + oneOf(r, "10", "600", "infinity"),
 	}
-	if r.IntN(2) == 0 {
+	if r.IntN(2) == 0 || s.dense {
 		lines = append(lines, "max_sectors_kb "+oneOf(r, "128", "1280", "4096", "9999"), "eh_deadline "+oneOf(r, "off", "10"), "max_retries "+oneOf(r, "off", "2"))
 	}
 	return "defaults {\n " + strings.Join(lines, "\n ") + "\n}\n"

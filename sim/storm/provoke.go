@@ -27,8 +27,10 @@ func (s *Storm) provoke(action string, g Gust) {
 		s.w.FailDM = 900
 		s.newLUN()
 		s.w.After(2*second, func() { s.w.FailDM = 0 })
-	case "LoadMap":
-		s.addPath(g)
+	case "LoadMap", "LimitPaths", "SetKnobs":
+		s.joinPath(g)
+	case "SuspendMap":
+		s.suspendByCommand(g)
 	case "RemoveMap":
 		for i := range s.plans {
 			p := s.plans[(int(g.Y)+i)%len(s.plans)]
@@ -82,13 +84,45 @@ func (s *Storm) newLUN() {
 	s.add(p, 2)
 }
 
+// joinPath lets a path come. Where every LUN of a small host has as many as it may have,
+// one that nothing is meant to happen to any more makes room.
+func (s *Storm) joinPath(g Gust) {
+	p := s.lun(g.Y)
+	if s.dense && s.paths(p) >= p.most {
+		for _, d := range s.w.Disks() {
+			if s.meant[d] == p.lun {
+				s.tell("%s is deleted, for a new one", d.Name)
+				s.remove(d)
+				break
+			}
+		}
+	}
+	s.addPath(g)
+}
+
+// suspendByCommand is an operator who has the daemon suspend a map, and resume it.
+func (s *Storm) suspendByCommand(g Gust) {
+	ms := s.w.Devices()
+	if s.away || len(ms) == 0 {
+		return
+	}
+	m := ms[int(g.Z)%len(ms)]
+	if m.Suspended() || s.foreign[m] {
+		return
+	}
+	s.foreign[m] = true
+	s.tell("operator: suspend %s", m.Name())
+	s.asked = append(s.asked, s.d.Ask(mpath.Command{Kind: mpath.CommandSuspendMap, Map: m.Name()}))
+	s.w.After(mpath.Span(2+g.Y%10)*second, m.Resume) // or the calm does: the command may be carried out late
+}
+
 // inLoad lets a path join and runs until its load is about to exchange the tables,
 // which the daemon has written down by then.
 func (s *Storm) inLoad(g Gust) bool {
 	if s.away {
 		return false
 	}
-	s.addPath(g)
+	s.joinPath(g)
 	_, err := s.d.RunUntil(3*second, s.exchanging)
 	s.took(err)
 	return s.fail == nil && s.exchanging()
