@@ -18,22 +18,22 @@ type Kind uint8
 
 // The requests.
 const (
-	KindUnknown   Kind = iota
-	KindSCSI           // one command: Device, SG, SCSI -> SCSI
-	KindDM             // one device-mapper ioctl: DM -> Errno, Bytes
-	KindScan           // list the block devices -> Disks
-	KindDisk           // everything sysfs says of one disk: Device -> Disk, Port
-	KindAttr           // one sysfs attribute: Path -> Bytes
-	KindSetAttr        // write one sysfs attribute: Path, Text
-	KindFile           // read a state file or one of /proc, /run/udev: Path -> Bytes
-	KindWriteFile      // replace a state file, crash-safe: Path, Bytes, Mode
-	KindReplaceFile    // the same of one that still holds Was; EAGAIN: it does not
-	KindRemove         // remove a state file: Path
-	KindList           // list a state directory: Path -> Names
-	KindHold           // open block devices and compare who they are: Paths -> Held
-	KindRelease        // close them: Held
-	KindOwner          // owner and mode of a block device's node: Dev, Owner
-	KindReadDisk       // O_DIRECT read: Device, Offset, Length -> N
+	KindUnknown     Kind = iota
+	KindSCSI             // one command: Device, SG, SCSI -> SCSI
+	KindDM               // one device-mapper ioctl: DM -> Errno, Bytes
+	KindScan             // list the block devices -> Disks
+	KindDisk             // everything sysfs says of one disk: Device -> Disk, Port
+	KindAttr             // one sysfs attribute: Path -> Bytes
+	KindSetAttr          // write one sysfs attribute: Path, Text
+	KindFile             // read a state file or one of /proc, /run/udev: Path -> Bytes
+	KindWriteFile        // replace a state file, crash-safe: Path, Bytes, Mode
+	KindReplaceFile      // the same of one that still holds Was; EAGAIN: it does not
+	KindRemove           // remove a state file: Path
+	KindList             // list a state directory: Path -> Names
+	KindHold             // open block devices and compare who they are: Paths -> Held
+	KindRelease          // close them: Held
+	KindOwner            // owner and mode of a block device's node: Dev, Owner
+	KindReadDisk         // O_DIRECT read: Device, Offset, Length -> N
 )
 
 // Ask is one request to one port. It says everything that the port needs.

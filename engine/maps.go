@@ -293,6 +293,7 @@ func (e *Engine) createMap(a mpath.CreateMap) Step {
 	if err != nil {
 		return done(mpath.ActionDone{Seq: a.Seq, Errno: mpath.ErrnoInvalid, Detail: err.Error()})
 	}
+	c.loading = e.loadingFile(a.WWID)
 	return c.watch(c.hold(a.Paths, true, func() Step {
 		return dm(dmmap.Create{Name: c.name, UUID: c.uuid}, func(r Answer, bad string) Step {
 			if bad != "" {
@@ -341,10 +342,14 @@ func (c *changing) watch(s Step) Step {
 func (c *changing) undoCreate(r Answer, bad string) Step {
 	return c.release(func() Step {
 		return dm(dmmap.Remove{Map: c.ref(), Udev: dmmap.MapUdev(false, false, true)}, func(_ Answer, again string) Step {
-			if again != "" {
-				bad += "; and the empty map stays: " + again
+			ended := func() Step {
+				return done(mpath.ActionDone{Seq: c.seq, Errno: errnoOf(r.Errno), Detail: bad, Changed: c.changed})
 			}
-			return done(mpath.ActionDone{Seq: c.seq, Errno: errnoOf(r.Errno), Detail: bad, Changed: c.changed})
+			if again == "" {
+				return ended()
+			}
+			bad += "; and the empty map stays: " + again
+			return c.announce(ended) // it is suspended, and the next process must know by whom
 		})
 	})
 }

@@ -43,9 +43,6 @@ func (mc *Machine) planCreate(m *mmap, ps []*path) {
 // planRevive gives a table to a map that has none: a process ended between
 // creating it and loading it. Whoever else is creating it just now has a moment.
 func (mc *Machine) planRevive(m *mmap, ps []*path) {
-	if !m.settingOK || mc.now < m.retryAt {
-		return
-	}
 	if mc.now.Since(m.listedAt) < firstChecks {
 		m.holdUntil = m.listedAt.After(firstChecks)
 		if m.readAt == 0 {
@@ -53,7 +50,15 @@ func (mc *Machine) planRevive(m *mmap, ps []*path) {
 		}
 		return
 	}
-	m.holdUntil, m.retryAt = 0, 0
+	m.holdUntil = 0
+	m.hadPath = m.hadPath || m.ourSuspend // a former process of ours made it, for paths
+	if mc.planRemove(m, ps) {             // its LUN left before it ever had a table
+		return
+	}
+	if !m.settingOK || mc.now < m.retryAt {
+		return
+	}
+	m.retryAt = 0
 	if l := mc.loadOf(m, ps); anyUp(l.paths) && !mc.limit(m, l.paths) {
 		a := mc.loadMap(m, l, "the map has no table")
 		if another := m.part.another(a.Table); another != "" {
