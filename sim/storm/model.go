@@ -333,6 +333,9 @@ func (k *model) check(a mpath.StartCheck) {
 		c.DevState, c.Verdict = "offline", pathcheck.Verdict{State: pathcheck.StateDown, Message: "the device is offline"}
 	case k.chance(k.failing / 2):
 		c.Verdict = pathcheck.Verdict{State: pathcheck.StatePending, Message: "TASK SET FULL", Inconclusive: true}
+		if k.chance(250) {
+			c.Verdict = pathcheck.Verdict{State: pathcheck.StatePending, Message: "the target port changes its state"}
+		}
 	case d.hung:
 		took = 90 * second
 		c.Verdict = pathcheck.Verdict{State: pathcheck.StateTimeout, Message: "no answer"}
