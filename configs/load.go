@@ -5,13 +5,13 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
 
+	"pathkeeper/plainfile"
 	"pathkeeper/policy"
 )
 
@@ -20,6 +20,8 @@ import (
 const (
 	maxFileBytes = 16 << 20
 	maxAllBytes  = 64 << 20
+
+	maxParamBytes = 4096 // of a parameter of a kernel module
 )
 
 // Paths says where the configuration is.
@@ -117,7 +119,7 @@ func Load(p Paths) (policy.Config, []Message, error) {
 		})
 	}
 	all := len(data)
-	entries, err := os.ReadDir(dir) // sorted by name, byte by byte
+	entries, err := plainfile.List(dir) // sorted by name, byte by byte
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		if native {
 			return policy.Config{}, nil, fmt.Errorf("reading the configuration: %w", err)
@@ -125,10 +127,10 @@ func Load(p Paths) (policy.Config, []Message, error) {
 		unreadable(dir, err)
 	}
 	for _, e := range entries {
-		if native != IsNative(e.Name()) || !native && !strings.HasSuffix(e.Name(), ".conf") {
+		if native != IsNative(e.Name) || !native && !strings.HasSuffix(e.Name, ".conf") {
 			continue
 		}
-		path := filepath.Join(dir, e.Name())
+		path := filepath.Join(dir, e.Name)
 		data, err := readFile(path)
 		if all += len(data); err == nil && all > maxAllBytes {
 			err = fmt.Errorf("with it all files are larger than %d bytes", maxAllBytes)
@@ -147,7 +149,7 @@ func Load(p Paths) (policy.Config, []Message, error) {
 	if err != nil {
 		return policy.Config{}, messages, err
 	}
-	if param, err := os.ReadFile(p.NVMeParam); err == nil {
+	if param, err := plainfile.Read(p.NVMeParam, maxParamBytes); err == nil {
 		c.NVMeNativeMultipath = strings.HasPrefix(string(param), "Y")
 	}
 	return c, messages, nil
@@ -169,24 +171,12 @@ func LoadFiles(names []string) (policy.Config, []Message, error) {
 
 // readFile reads a regular file. It never waits, as it would for a FIFO's writer.
 func readFile(path string) ([]byte, error) {
-	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close() //nolint:errcheck // read only
-	st, err := f.Stat()
-	if err != nil {
-		return nil, err
-	}
-	if !st.Mode().IsRegular() {
+	data, err := plainfile.ReadRegular(path, maxFileBytes)
+	switch {
+	case errors.Is(err, plainfile.ErrNotRegular):
 		return nil, fmt.Errorf("%s is not a regular file", path)
-	}
-	data, err := io.ReadAll(io.LimitReader(f, maxFileBytes+1))
-	if err != nil {
-		return nil, err
-	}
-	if len(data) > maxFileBytes {
+	case errors.Is(err, plainfile.ErrTooLong):
 		return nil, fmt.Errorf("%s is larger than %d bytes", path, maxFileBytes)
 	}
-	return data, nil
+	return data, err
 }

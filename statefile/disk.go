@@ -9,13 +9,14 @@ import (
 	"os"
 	"path"
 	"path/filepath"
-	"sort"
 	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"pathkeeper/plainfile"
 )
 
 // Disk is the Port on a real file system, below a root directory. A write is a
@@ -76,24 +77,14 @@ func (realSystem) syncDir(path string) error {
 // Read gives a file's content, at most 16 MiB of a regular file.
 func (d *Disk) Read(name string) ([]byte, error) {
 	at := d.below(name)
-	f, err := os.OpenFile(at, os.O_RDONLY|syscall.O_NONBLOCK, 0)
-	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", at, cause(err))
-	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", at, cause(err))
-	}
-	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("read %s: %w", at, ErrNotRegular)
-	}
-	data, err := io.ReadAll(io.LimitReader(f, maxFileBytes+1))
+	data, err := plainfile.ReadRegular(at, maxFileBytes)
 	switch {
+	case errors.Is(err, plainfile.ErrNotRegular):
+		return nil, fmt.Errorf("read %s: %w", at, ErrNotRegular)
+	case errors.Is(err, plainfile.ErrTooLong):
+		return nil, fmt.Errorf("read %s: %w", at, ErrTooLarge)
 	case err != nil:
 		return nil, fmt.Errorf("read %s: %w", at, cause(err))
-	case len(data) > maxFileBytes:
-		return nil, fmt.Errorf("read %s: %w", at, ErrTooLarge)
 	}
 	return data, nil
 }
@@ -238,7 +229,7 @@ func (d *Disk) Remove(name string) error {
 // List gives the names of the regular files in a directory.
 func (d *Disk) List(dir string) ([]string, error) {
 	at := d.below(dir)
-	entries, err := os.ReadDir(at)
+	entries, err := plainfile.List(at)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
@@ -247,11 +238,10 @@ func (d *Disk) List(dir string) ([]string, error) {
 	}
 	var names []string
 	for _, e := range entries {
-		if _, temp := tempOwner(e.Name(), ""); e.Type().IsRegular() && !temp {
-			names = append(names, e.Name())
+		if _, temp := tempOwner(e.Name, ""); e.Regular(at) && !temp {
+			names = append(names, e.Name)
 		}
 	}
-	sort.Strings(names)
 	return names, nil
 }
 

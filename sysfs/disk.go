@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -76,7 +77,15 @@ type SCSI struct {
 
 // ReadDisk reads one whole disk. ErrAbsent or ErrGone: there is no such disk,
 // or it left or was replaced meanwhile; nothing that was read counts then.
-func ReadDisk(t Tree, name string) (Disk, error) {
+func ReadDisk(t Tree, name string) (Disk, error) { return readDisk(t, name, false) }
+
+// ReadFacts is ReadDisk without what no decision goes by: it serves FactsOf and
+// CachedIdentity of engine, with half of the system calls. Diskseq, Removable,
+// Capability, where partitions lie, and of SCSI all but the address, the state, the
+// access state and the identification data stay zero.
+func ReadFacts(t Tree, name string) (Disk, error) { return readDisk(t, name, true) }
+
+func readDisk(t Tree, name string, facts bool) (Disk, error) {
 	if err := checkName(name); err != nil {
 		return Disk{}, err
 	}
@@ -90,24 +99,33 @@ func ReadDisk(t Tree, name string) (Disk, error) {
 		return Disk{}, fmt.Errorf("find disk %s: %w", name, err)
 	}
 	defer done()
-	w := walker{t: sub.tree, dir: sub.dir}
+	w := walker{t: sub.tree, dir: sub.dir, facts: facts}
 	dev := w.line("dev")
-	d.Diskseq = w.number("diskseq", 10, 64)
+	// An open directory belongs to one device: no successor to look out for.
+	if !facts || !sub.own {
+		d.Diskseq = w.number("diskseq", 10, 64)
+	}
 	w.readBlock(&d)
 	if w.err == nil {
 		w.err = readHolders(t, &w, &d)
 	}
 	if w.err == nil {
-		w.err = readAttached(t, &d)
+		w.err = w.readAttached(t, &d)
 	}
 	// The last look decides: attributes that were missing above may have been
 	// missing because the device was on its way out.
-	lastDev, lastSeq := w.line("dev"), w.number("diskseq", 10, 64)
+	lastDev, lastSeq := w.line("dev"), d.Diskseq
+	if !facts || !sub.own {
+		lastSeq = w.number("diskseq", 10, 64)
+	}
 	switch {
 	case w.err != nil:
 		return Disk{}, fmt.Errorf("read disk %s: %w", name, w.err)
 	case dev == "" || lastDev != dev || lastSeq != d.Diskseq:
 		return Disk{}, fmt.Errorf("read disk %s: it left or was replaced meanwhile: %w", name, ErrGone)
+	}
+	if facts {
+		d.Diskseq = 0
 	}
 	if d.Major, d.Minor, err = ParseDevNum(dev); err != nil {
 		return Disk{}, fmt.Errorf("read disk %s: device number: %w", name, err)
@@ -154,18 +172,28 @@ func (w *walker) readBlock(d *Disk) {
 	d.Sectors = w.number("size", 10, 64)
 	d.ReadOnly = w.flag("ro")
 	d.Hidden = w.flag("hidden")
-	d.Removable = w.flag("removable")
-	d.Capability = uint32(w.number("capability", 16, 32))
-	d.Slaves = w.names("slaves")
-	d.DM = DM{Name: w.line("dm/name"), UUID: w.line("dm/uuid"), Suspended: w.flag("dm/suspended")}
-	for _, entry := range w.names(".") {
+	if !w.facts {
+		d.Removable = w.flag("removable")
+		d.Capability = uint32(w.number("capability", 16, 32))
+	}
+	if !w.facts {
+		w.readDM(d)
+	}
+	entries := w.names(".")
+	if w.facts && slices.Contains(entries, "dm") {
+		w.readDM(d)
+	}
+	for _, entry := range entries {
 		if !strings.HasPrefix(entry, d.Name) {
 			continue
 		}
 		p := walker{t: w.t, dir: path.Join(w.dir, entry), err: w.err}
 		number := p.number("partition", 10, 32)
 		dev := p.line("dev")
-		part := Partition{Name: entry, Number: uint32(number), Start: p.number("start", 10, 64), Sectors: p.number("size", 10, 64)}
+		part := Partition{Name: entry, Number: uint32(number)}
+		if !w.facts {
+			part.Start, part.Sectors = p.number("start", 10, 64), p.number("size", 10, 64)
+		}
 		w.err = p.err
 		if number == 0 || dev == "" { // no partition, or one that is being deleted
 			continue
@@ -178,6 +206,11 @@ func (w *walker) readBlock(d *Disk) {
 		part.Major, part.Minor = major, minor
 		d.Partitions = append(d.Partitions, part)
 	}
+}
+
+func (w *walker) readDM(d *Disk) {
+	d.Slaves = w.names("slaves")
+	d.DM = DM{Name: w.line("dm/name"), UUID: w.line("dm/uuid"), Suspended: w.flag("dm/suspended")}
 }
 
 // readHolders names what sits on the disk and on its partitions.
@@ -212,9 +245,10 @@ func describe(t Tree, names []string) ([]Holder, error) {
 	return out, nil
 }
 
-// readAttached reads the device that the disk belongs to.
-func readAttached(t Tree, d *Disk) error {
-	dev, err := resolve(t, d.Path, "device")
+// readAttached reads the device that the disk belongs to. The walker stands in the
+// disk's directory of the tree t.
+func (at *walker) readAttached(t Tree, d *Disk) error {
+	dev, err := follow(at.t, at.dir, d.Path, "device")
 	if errors.Is(err, ErrAbsent) { // virtual: dm, md, loop
 		d.Protocol = ProtocolUndef
 		return nil
@@ -233,7 +267,7 @@ func readAttached(t Tree, d *Disk) error {
 		return err
 	}
 	defer done()
-	w := walker{t: sub.tree, dir: sub.dir}
+	w := walker{t: sub.tree, dir: sub.dir, facts: at.facts}
 	w.readSCSI(&s)
 	top := walker{t: t, err: w.err}
 	d.Protocol, d.TargetNode, d.Nexus = top.transport(strings.Split(dev, "/"))
@@ -243,16 +277,25 @@ func readAttached(t Tree, d *Disk) error {
 
 // readSCSI reads the attributes of drivers/scsi/scsi_sysfs.c.
 func (w *walker) readSCSI(s *SCSI) {
-	s.Vendor, s.Model, s.Rev = w.line("vendor"), w.line("model"), w.line("rev")
+	if !w.facts {
+		s.Vendor, s.Model, s.Rev = w.line("vendor"), w.line("model"), w.line("rev")
+	}
 	s.State = w.line("state")
-	s.Type = uint8(w.number("type", 10, 8))
-	s.TimeoutS = uint32(w.number("timeout", 10, 32))
+	if !w.facts {
+		s.Type = uint8(w.number("type", 10, 8))
+		s.TimeoutS = uint32(w.number("timeout", 10, 32))
+	}
 	s.AccessState = w.line("access_state")
-	s.PreferredPath = w.flag("preferred_path")
+	if !w.facts {
+		s.PreferredPath = w.flag("preferred_path")
+	}
 	s.Inquiry = w.raw("inquiry", MaxPage)
 	s.VPD00 = w.raw("vpd_pg0", MaxPage)
 	s.VPD80 = w.raw("vpd_pg80", MaxPage)
 	s.VPD83 = w.raw("vpd_pg83", MaxPage)
+	if w.facts {
+		return
+	}
 	for _, name := range w.names("scsi_generic") {
 		s.SG = name
 	}
@@ -278,6 +321,7 @@ func parseHCTL(s string) (SCSI, bool) {
 type opened struct {
 	tree Tree
 	dir  string
+	own  bool
 }
 
 // subtree opens dir as a tree of its own where the Tree can do that: one open
@@ -294,5 +338,5 @@ func subtree(t Tree, dir string) (opened, func(), error) {
 	if err != nil {
 		return opened{}, nil, err
 	}
-	return opened{tree: sub, dir: "."}, func() { _ = sub.Close() }, nil
+	return opened{tree: sub, dir: ".", own: true}, func() { _ = sub.Close() }, nil
 }

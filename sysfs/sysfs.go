@@ -75,7 +75,11 @@ func NodeName(kernelName string) string { return strings.ReplaceAll(kernelName, 
 
 // resolve follows the link at dir/name, where dir is itself free of links, and
 // returns the path inside the tree. A name that is no link resolves to itself.
-func resolve(t Tree, dir, name string) (string, error) {
+func resolve(t Tree, dir, name string) (string, error) { return follow(t, dir, dir, name) }
+
+// follow is resolve where the tree is seen from a directory of it: dir is called
+// real in the whole tree, which the result is a path of.
+func follow(t Tree, dir, real, name string) (string, error) {
 	at := path.Join(dir, name)
 	target, err := t.ReadLink(at)
 	if err != nil {
@@ -83,13 +87,13 @@ func resolve(t Tree, dir, name string) (string, error) {
 			return "", err
 		}
 		if errors.Is(err, ErrAbsent) {
-			return at, nil
+			return path.Join(real, name), nil
 		}
 		return "", err
 	}
-	out := path.Join(dir, target)
+	out := path.Join(real, target)
 	if path.IsAbs(target) || out == ".." || strings.HasPrefix(out, "../") {
-		return "", fmt.Errorf("follow %s -> %s: leaves the tree: %w", at, target, ErrAbsent)
+		return "", fmt.Errorf("follow %s -> %s: leaves the tree: %w", path.Join(real, name), target, ErrAbsent)
 	}
 	return out, nil
 }
@@ -102,9 +106,10 @@ func exists(t Tree, dir string) bool {
 // walker collects the first error that is not "absent", so that a typed reader
 // is a list of attributes and not a ladder of ifs.
 type walker struct {
-	t   Tree
-	dir string
-	err error
+	t     Tree
+	dir   string
+	facts bool // only what ReadFacts gives
+	err   error
 }
 
 // raw returns an optional attribute's bytes, nil where it is absent.

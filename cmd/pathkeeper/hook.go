@@ -74,7 +74,7 @@ func hook(h hookHost, env uevent.Props) ([]rules.KV, error) {
 		return nil, err
 	}
 	defer end()
-	disk, err := sysfs.ReadDisk(d.tree, name)
+	disk, err := sysfs.ReadFacts(d.tree, name)
 	if err != nil {
 		return nil, err
 	}

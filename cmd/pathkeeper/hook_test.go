@@ -30,18 +30,27 @@ type fakeHost struct {
 	host
 }
 
-func newFakeHost(t testing.TB) *fakeHost {
-	dir := t.TempDir()
+// fakeHostAt is the host that lies in a directory; a link there may name its socket.
+func fakeHostAt(dir string) host {
 	at := func(name string) string { return filepath.Join(dir, name) }
-	h := &fakeHost{t: t, dir: dir, host: host{
+	socket, err := os.Readlink(at("socket"))
+	if err != nil {
+		socket = at("s")
+	}
+	return host{
 		sys: at("sys"), udev: at("run/udev"), dev: at("dev"), root: dir, mounts: at("mounts"), swaps: at("swaps"),
 		config: configs.Paths{
 			Main: at("etc/multipath.conf"), Dir: at("etc/multipath/conf.d"),
 			Native: at("etc/pathkeeper/pathkeeper.yaml"), NativeDir: at("etc/pathkeeper/conf.d"),
 		},
-		engine: engine.DefaultFiles(), socket: at("s"), enabled: []string{at("wants/*.wants/pathkeeper.service")},
+		engine: engine.DefaultFiles(), socket: socket, enabled: []string{at("wants/*.wants/pathkeeper.service")},
 		pidFile: at("run/multipathd.pid"), proc: "/proc", lookup: lookupID, active: func(string) ([]table.DevNum, bool) { return nil, false },
-	}}
+	}
+}
+
+func newFakeHost(t testing.TB) *fakeHost {
+	dir := t.TempDir()
+	h := &fakeHost{t: t, dir: dir, host: fakeHostAt(dir)}
 	h.write("wants/sysinit.target.wants/pathkeeper.service", "")
 	h.write("mounts", "")
 	h.write("swaps", "Filename\tType\tSize\tUsed\tPriority\n")

@@ -19,7 +19,7 @@ func claimOf(h hookHost, disk string, env uevent.Props, ask bool) ([]rules.KV, p
 		return nil, policy.ClaimUnknown, err
 	}
 	defer end()
-	found, err := sysfs.ReadDisk(d.tree, disk)
+	found, err := sysfs.ReadFacts(d.tree, disk)
 	if err != nil {
 		return nil, policy.ClaimUnknown, err
 	}

@@ -8,6 +8,7 @@ import (
 	"pathkeeper/configs"
 	"pathkeeper/dmmap/table"
 	"pathkeeper/engine"
+	"pathkeeper/plainfile"
 	"pathkeeper/policy"
 	"pathkeeper/rules"
 	"pathkeeper/server"
@@ -91,13 +92,16 @@ func (h host) stateFile(name string) ([]byte, error) { return statefile.NewDisk(
 
 func (h host) stateList(dir string) ([]string, error) { return statefile.NewDisk(h.root).List(dir) }
 
+// maxHookFile is how long a list of mounts or a record of udev may be.
+const maxHookFile = 64 << 20
+
 func (h host) udevRecord(name string) ([]byte, error) {
-	return os.ReadFile(filepath.Join(h.udev, name))
+	return plainfile.Read(filepath.Join(h.udev, name), maxHookFile)
 }
 
-func (h host) mountinfo() ([]byte, error) { return os.ReadFile(h.mounts) }
+func (h host) mountinfo() ([]byte, error) { return plainfile.Read(h.mounts, maxHookFile) }
 
-func (h host) swapList() ([]byte, error) { return os.ReadFile(h.swaps) }
+func (h host) swapList() ([]byte, error) { return plainfile.Read(h.swaps, maxHookFile) }
 
 func (h host) number(text string, group bool) (string, bool) { return h.lookup(text, group) }
 

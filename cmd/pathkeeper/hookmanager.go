@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"pathkeeper/plainfile"
 	"pathkeeper/server"
 )
 
@@ -43,18 +44,39 @@ func (h host) manager() manager {
 	pid, there := listener(h.socket)
 	if !there {
 		for _, pattern := range h.enabled {
-			if links, _ := filepath.Glob(pattern); len(links) > 0 {
+			if enabledBy(pattern) {
 				return manager{ours: true}
 			}
 		}
 		return manager{nobody: nobodyBuilds}
 	}
 	if pid == 0 {
-		if b, err := os.ReadFile(h.pidFile); err == nil {
+		if b, err := plainfile.Read(h.pidFile, maxPidBytes); err == nil {
 			pid, _ = strconv.Atoi(strings.TrimSpace(string(b)))
 		}
 	}
 	return h.process(pid)
+}
+
+// maxPidBytes is more than any process number takes.
+const maxPidBytes = 100
+
+// enabledBy says whether a file or link is there: its path may have one '*', which
+// begins a component ("/etc/systemd/system/*.wants/pathkeeper.service").
+func enabledBy(pattern string) bool {
+	var st unix.Stat_t
+	dir, rest, some := strings.Cut(pattern, "/*")
+	if !some {
+		return unix.Lstat(pattern, &st) == nil
+	}
+	suffix, rest, _ := strings.Cut(rest, "/")
+	entries, _ := plainfile.List(dir)
+	for _, e := range entries {
+		if strings.HasSuffix(e.Name, suffix) && unix.Lstat(filepath.Join(dir, e.Name, rest), &st) == nil {
+			return true
+		}
+	}
+	return false
 }
 
 // process tells our daemon from another program by what it runs. Whoever cannot be

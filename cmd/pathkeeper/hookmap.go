@@ -60,7 +60,7 @@ func (d *decider) mapFacts(disk sysfs.Disk, env uevent.Props) rules.MapFacts {
 func (d *decider) mapOf(part sysfs.Disk) sysfs.Disk {
 	uuid := part.DM.UUID[max(strings.Index(part.DM.UUID, "mpath-"), 0):]
 	for _, s := range part.Slaves {
-		if m, err := sysfs.ReadDisk(d.tree, s); err == nil && m.DM.UUID == uuid {
+		if m, err := sysfs.ReadFacts(d.tree, s); err == nil && m.DM.UUID == uuid {
 			return m
 		}
 	}
@@ -91,7 +91,7 @@ func (d *decider) mapSettings(uuid string, disk sysfs.Disk) policy.Settings {
 	uuid = uuid[max(strings.Index(uuid, "mpath-"), 0):]
 	wwid := strings.TrimPrefix(uuid, "mpath-")
 	for _, s := range disk.Slaves {
-		p, err := sysfs.ReadDisk(d.tree, s)
+		p, err := sysfs.ReadFacts(d.tree, s)
 		if err != nil {
 			continue
 		}

@@ -107,14 +107,13 @@ func (d *decider) path(disk sysfs.Disk, env uevent.Props, who manager) (a answer
 		facts.InWWIDs = facts.InWWIDs || d.state.wwids.Has(i.Value)
 		facts.Failed = facts.Failed || slices.Contains(d.state.failed, i.Value)
 	}
-	facts.MapExists = d.mapExists(id)
-	a.decision = d.rules.Decide(id, facts, d.state.policy)
+	a.decision = d.decide(id, &facts)
 	if a.decision.Claim == policy.ClaimMaybe {
 		// Only then it matters, and only then it is worth to read all the others.
 		facts.OtherPaths = d.otherPaths(disk.Name, id)
 		if facts.OtherPaths == 0 && disk.SCSI.State == "running" && d.host.held(disk.Name) {
 			facts.InUse = "opened exclusively by another program"
-			if now, err := sysfs.ReadDisk(d.tree, disk.Name); err == nil {
+			if now, err := sysfs.ReadFacts(d.tree, disk.Name); err == nil {
 				facts.MemberOf = engine.FactsOf(now, rec, mounts, swaps).MemberOf
 			}
 		}
@@ -124,6 +123,20 @@ func (d *decider) path(disk sysfs.Disk, env uevent.Props, who manager) (a answer
 	f := &a.facts
 	f.Wait, f.Left, f.Begun = d.host.wait(dev, d.rules.FindWait(id), a.decision.Claim == policy.ClaimMaybe)
 	return a
+}
+
+// decide decides before it is known whether the LUN has a map, and looks only where
+// that would change the answer: to look means to read of every map.
+func (d *decider) decide(id scsi.Identity, facts *policy.Facts) policy.Decision {
+	without := d.rules.Decide(id, *facts, d.state.policy)
+	facts.MapExists = true
+	with := d.rules.Decide(id, *facts, d.state.policy)
+	same := with.Claim == without.Claim && with.Verdict == without.Verdict && with.Reason == without.Reason
+	if !same && d.mapExists(id) {
+		return with
+	}
+	facts.MapExists = false
+	return without
 }
 
 // identify goes by the kernel's cache: the hook sends nothing to any device.
@@ -222,7 +235,7 @@ func (d *decider) otherPaths(name string, id scsi.Identity) int {
 		if has := d.kernelID(other); own != "" && has != "" && has != own {
 			continue // another LUN: the many others of a large host are not read
 		}
-		disk, err := sysfs.ReadDisk(d.tree, other)
+		disk, err := sysfs.ReadFacts(d.tree, other)
 		if err == nil && identify(disk, d.record(disk)).SameLUN(id) {
 			n++
 		}
