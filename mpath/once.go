@@ -249,18 +249,19 @@ func (mc *Machine) busyWith(m *mmap) string {
 		return m.askWhat + ": the kernel has not answered"
 	case m.read != 0:
 		return "its state is being read"
-	case m.touched, !m.known && m.holdUntil != 0, m.retryAt != 0 && m.retryDelay != 0 && m.retryDelay <= 2*askAgain:
+	case m.touched, m.holdUntil != 0, m.retryAt != 0 && m.retryDelay != 0 && m.retryDelay <= 2*askAgain:
 		return "its paths have not all answered"
-	case m.part.since != 0 && !mc.watched(m):
+	case mc.unanswered(m, m.paths) || !mc.watched(m):
 		return "its paths have not all answered since it was asked for a new table"
 	}
 	return ""
 }
 
 // watched says whether every path of a new table that worked before it has answered
-// since, or never will.
+// since, or never will. A map that gets none, since the kernel refuses it or no path of
+// it works, has nothing to watch.
 func (mc *Machine) watched(m *mmap) bool {
-	return m.part.until != 0 && !slices.ContainsFunc(m.part.kept, func(id PathID) bool {
+	return m.part.until == 0 || !slices.ContainsFunc(m.part.kept, func(id PathID) bool {
 		p := mc.path(id)
 		return p != nil && !p.stuck && p.answeredFor <= m.part.loadedAt
 	})

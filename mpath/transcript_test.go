@@ -162,6 +162,7 @@ func (b *bench) command(w []string, conf *[]string) error {
 		if w[0] == "plan" {
 			return b.plan(c)
 		}
+		b.configured = c
 		b.step(c)
 	case "apply": // the last plan; "maps=0": nothing of it
 		b.step(b.planned)
@@ -269,16 +270,20 @@ func (b *bench) command(w []string, conf *[]string) error {
 		}
 		b.other = append(b.other, MapRef{Name: args[0], UUID: args[1], Dev: table.DevNum{Major: 253, Minor: 200}})
 	case "command":
-		return b.operator(args)
+		b.step(commandOf(args))
+	case "then": // for the next once: "then remove map map=mpatha"
+		b.then = append(b.then, commandOf(args))
+	case "once":
+		return b.beginOnce(args)
+	case "interrupt":
+		b.stopOnce()
 	case "many":
 		n, err := strconv.Atoi(args[0])
 		if err != nil {
 			return err
 		}
 		for range n {
-			if err := b.operator(args[1:]); err != nil {
-				return err
-			}
+			b.step(commandOf(args[1:]))
 		}
 	case "show":
 		b.show()
@@ -562,8 +567,8 @@ func (b *bench) setMap(args []string) error {
 	return nil
 }
 
-// operator sends a command: "switch group" map=mpatha arg=2.
-func (b *bench) operator(args []string) error {
+// commandOf reads a command: "switch group" map=mpatha arg=2.
+func commandOf(args []string) Command {
 	c := Command{Seq: 1 << 40}
 	var words []string
 	for _, a := range args {
@@ -586,8 +591,7 @@ func (b *bench) operator(args []string) error {
 			c.Kind = CommandKind(i)
 		}
 	}
-	b.step(c)
-	return nil
+	return c
 }
 
 // since gives an instant in seconds since the script began; 0 for never.
