@@ -71,9 +71,12 @@ func (e *Engine) listMaps(a mpath.ListMaps) Step {
 		if bad != "" {
 			return done(mpath.MapsListed{Seq: a.Seq, Bad: bad})
 		}
-		return fillUUIDs(list, 0, func() Step {
-			ev := mpath.MapsListed{Seq: a.Seq}
+		return fillUUIDs(list, 0, func(bad string) Step {
+			ev := mpath.MapsListed{Seq: a.Seq, Bad: bad}
 			for _, m := range list {
+				if !m.HasUUID {
+					continue
+				}
 				ev.Maps = append(ev.Maps, mpath.MapRef{Name: m.Name.Kernel(), UUID: m.UUID.Kernel(), Dev: m.Dev, EventNr: m.EventNr})
 			}
 			return done(ev)
@@ -81,17 +84,22 @@ func (e *Engine) listMaps(a mpath.ListMaps) Step {
 	})
 }
 
-func fillUUIDs(list []dmmap.Entry, i int, then func() Step) Step {
+// fillUUIDs leaves those without a UUID that are gone by now. What cannot be asked for
+// another reason may be a map of ours: taken for another device's, it would seem to have
+// been removed.
+func fillUUIDs(list []dmmap.Entry, i int, then func(bad string) Step) Step {
 	for i < len(list) && list[i].HasUUID {
 		i++
 	}
 	if i == len(list) {
-		return then()
+		return then("")
 	}
-	return query(dmmap.QueryInfo{Map: dmmap.ByName(list[i].Name)}, dmmap.DecodeInfo, func(info dmmap.Info, _ Answer, bad string) Step {
-		list[i].HasUUID = true
-		if bad == "" {
-			list[i].UUID, list[i].EventNr = info.UUID, info.EventNr
+	return query(dmmap.QueryInfo{Map: dmmap.ByName(list[i].Name)}, dmmap.DecodeInfo, func(info dmmap.Info, r Answer, bad string) Step {
+		switch {
+		case bad == "":
+			list[i].HasUUID, list[i].UUID, list[i].EventNr = true, info.UUID, info.EventNr
+		case errnoOf(r.Errno) != mpath.ErrnoGone:
+			return then(bad)
 		}
 		return fillUUIDs(list, i+1, then)
 	})
@@ -237,9 +245,7 @@ func (c *changing) release(then func() Step) Step {
 	if len(c.held) == 0 {
 		return then()
 	}
-	held := c.held
-	c.held = nil
-	return ask(Ask{Kind: KindRelease, Held: held}, func(Answer) Step { return then() })
+	return ask(Ask{Kind: KindRelease, Held: c.held}, func(Answer) Step { return then() })
 }
 
 // hold opens the devices of a table and compares who they are: device numbers

@@ -1,0 +1,198 @@
+package engine
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"pathkeeper/mpath"
+	"pathkeeper/scsi"
+)
+
+// Which answers say that there was no room for a command: nothing is learned from
+// those, and every other one counts.
+func TestNoRoom(t *testing.T) {
+	var statuses []scsi.Status
+	for s := range 256 {
+		if noRoom(scsi.Response{Status: scsi.Status(s)}) {
+			statuses = append(statuses, scsi.Status(s))
+		}
+		if noRoom(scsi.Response{Status: scsi.Status(s), Errno: eIO}) {
+			t.Errorf("%s with EIO", scsi.Status(s))
+		}
+	}
+	if want := []scsi.Status{scsi.StatusBusy, scsi.StatusTaskSetFull, scsi.StatusACAActive, scsi.StatusTaskAborted}; !slices.Equal(statuses, want) {
+		t.Errorf("statuses %v, want %v", statuses, want)
+	}
+	var errnos []uint32
+	for n := range uint32(200) {
+		if noRoom(scsi.Response{Errno: n}) {
+			errnos = append(errnos, n)
+		}
+	}
+	if want := []uint32{eAGAIN, eNOMEM, eBUSY, eNFILE, eMFILE}; !slices.Equal(errnos, want) {
+		t.Errorf("errnos %v, want %v", errnos, want)
+	}
+}
+
+// What the core is told of each errno of Linux.
+func TestErrnoOf(t *testing.T) {
+	want := map[uint32]mpath.Errno{
+		0: mpath.ErrnoNone, 1: mpath.ErrnoDenied, 2: mpath.ErrnoGone, 5: mpath.ErrnoIO, 6: mpath.ErrnoGone, 12: mpath.ErrnoNoMem, 13: mpath.ErrnoDenied,
+		16: mpath.ErrnoBusy, 17: mpath.ErrnoExists, 19: mpath.ErrnoGone, 22: mpath.ErrnoInvalid, 30: mpath.ErrnoReadOnly, 110: mpath.ErrnoTimeout, 116: mpath.ErrnoChanged,
+	}
+	for n := range uint32(200) {
+		w, ok := want[n]
+		if !ok {
+			w = mpath.ErrnoOther
+		}
+		if got := errnoOf(n); got != w {
+			t.Errorf("errno %d is %s, want %s", n, got, w)
+		}
+	}
+}
+
+// Only ILLEGAL REQUEST, told as sense of a command that came through, says that a
+// device does not have a page.
+func TestRefused(t *testing.T) {
+	sense := func(key byte) []byte { return []byte{0x70, 0, key, 0, 0, 0, 0, 10, 0, 0, 0, 0, 0x24, 0, 0, 0, 0, 0} }
+	for key := range byte(16) {
+		r := scsi.Response{Status: scsi.StatusCheckCondition, Sense: sense(key)}
+		if got := refused(r); got != (key == 5) {
+			t.Errorf("sense key %d: %v", key, got)
+		}
+	}
+	for what, r := range map[string]scsi.Response{
+		"an errno":  {Errno: eIO, Status: scsi.StatusCheckCondition, Sense: sense(5)},
+		"GOOD":      {Sense: sense(5)},
+		"no sense":  {Status: scsi.StatusCheckCondition},
+		"cut sense": {Status: scsi.StatusCheckCondition, Sense: sense(5)[:2]},
+	} {
+		if refused(r) {
+			t.Error(what, "is taken for a refusal")
+		}
+	}
+}
+
+// A unit attention is news before the answer only in sense of a command that came
+// through and ended with CHECK CONDITION.
+func TestUnitAttentionIsAskedAgain(t *testing.T) {
+	news := []byte{0x70, 0, 6, 0, 0, 0, 0, 10, 0, 0, 0, 0, 0x29, 0, 0, 0, 0, 0}
+	for what, tc := range map[string]struct {
+		r     scsi.Response
+		again bool
+	}{
+		"unit attention": {scsi.Response{Status: scsi.StatusCheckCondition, Sense: news}, true},
+		"an errno":       {scsi.Response{Errno: eIO, Status: scsi.StatusCheckCondition, Sense: news}, false},
+		"BUSY":           {scsi.Response{Status: scsi.StatusBusy, Sense: news}, false},
+		"cut sense":      {scsi.Response{Status: scsi.StatusCheckCondition, Sense: news[:2]}, false},
+	} {
+		q := &inquirer{device: "sda", timeoutMS: 1}
+		s := q.command(scsi.Inquiry(1), 0, func(scsi.Response) Step { return Step{} }).Next(Answer{SCSI: tc.r})
+		if (s.Next != nil) != tc.again {
+			t.Errorf("%s: asked again %v", what, s.Next != nil)
+		}
+	}
+}
+
+// Of a page that may be longer than the first try the rest is asked for, with the
+// length that it says of itself.
+func TestPageLengths(t *testing.T) {
+	for _, tc := range []struct {
+		say, has int // bytes behind the header that it says, bytes that came
+		second   int // length of the second try, 0: none
+	}{
+		{0, 0, 0}, {0, 3, 0}, {0, 4, 0}, {1, 5, 0}, {250, 254, 0}, {251, 255, 0}, {252, 255, 256}, {252, 254, 0}, {252, 256, 0}, {300, 4, 0}, {1000, 255, 1004}, {65531, 255, 65535}, {65532, 255, 65535}, {65535, 255, 65535},
+	} {
+		b := make([]byte, tc.has)
+		if tc.has >= 4 {
+			b[1], b[2], b[3] = 0x83, byte(tc.say>>8), byte(tc.say)
+		}
+		var into []byte
+		ended := 0
+		q := &inquirer{device: "sda", timeoutMS: 1}
+		s := q.page(0x83, &into, func(problem string) Step {
+			if ended++; problem != "" {
+				t.Error(problem)
+			}
+			return Step{}
+		})
+		if s.Ask.SCSI.InLen != 255 {
+			t.Errorf("the first try is for %d bytes", s.Ask.SCSI.InLen)
+		}
+		s = s.Next(Answer{SCSI: scsi.Response{Data: b}})
+		second := 0
+		if s.Next != nil {
+			second = int(s.Ask.SCSI.InLen)
+			s.Next(Answer{SCSI: scsi.Response{Data: make([]byte, second)}})
+		}
+		if second != tc.second || ended != 1 || len(into) != max(tc.second, tc.has) {
+			t.Errorf("%d bytes that say %d: second try for %d bytes, want %d; has %d, ended %d times", tc.has, tc.say, second, tc.second, len(into), ended)
+		}
+	}
+}
+
+const portWritesFile = "testdata/port-writes.txt"
+
+// TestPortWrites writes down every write to a remote port, from each of some states to
+// each of some wishes: "absent" is an attribute that is not there, "-" one that nobody
+// wants.
+func TestPortWrites(t *testing.T) {
+	var out strings.Builder
+	for _, hasLoss := range []string{"absent", "1", "60", "600", "2147483647"} {
+		for _, hasFail := range []string{"absent", "off", "0", "5", "59", "599", "600"} {
+			fmt.Fprintf(&out, "fast_io_fail_tmo %s, dev_loss_tmo %s\n", hasFail, hasLoss)
+			for _, toLoss := range []string{"-", "1", "60", ">=60", ">=600", "601"} {
+				if hasLoss == "absent" && toLoss != "-" {
+					continue
+				}
+				for _, toFail := range []string{"-", "off", "0", "59", "60", "600"} {
+					if hasFail == "absent" && toFail != "-" {
+						continue
+					}
+					if text := portWritesText(hasFail, hasLoss, toFail, toLoss); text != "" {
+						fmt.Fprintf(&out, "\t%s, %s: %s\n", toFail, toLoss, text)
+					}
+				}
+			}
+		}
+	}
+	if *update {
+		if err := os.WriteFile(portWritesFile, []byte(out.String()), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	want, err := os.ReadFile(portWritesFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, h := strings.Split(string(want), "\n"), strings.Split(out.String(), "\n")
+	for i := range min(len(w), len(h)) {
+		if w[i] != h[i] {
+			t.Fatalf("%s:%d (rewrite with -update, and read the difference)\n-%s\n+%s", portWritesFile, i+1, w[i], h[i])
+		}
+	}
+	if len(w) != len(h) {
+		t.Fatalf("%s: %d lines, want %d", portWritesFile, len(h), len(w))
+	}
+}
+
+func portWritesText(hasFail, hasLoss, toFail, toLoss string) string {
+	var fail, loss *mpath.Knob
+	is := func(s string) string { return strings.TrimSuffix(s, "absent") }
+	if toFail != "-" {
+		fail = &mpath.Knob{Name: attrFastIOFail, Value: toFail}
+	}
+	if toLoss != "-" {
+		value, raise := strings.CutPrefix(toLoss, ">=")
+		loss = &mpath.Knob{Name: attrDevLoss, Value: value, Raise: raise}
+	}
+	var words []string
+	for _, w := range portWrites(fail, is(hasFail), loss, is(hasLoss)) {
+		words = append(words, w.name+"="+w.value)
+	}
+	return strings.Join(words, " ")
+}
