@@ -45,6 +45,7 @@ type bench struct {
 
 	bugs     []Bug // panics that the core survived
 	answered int   // applies
+	wakes    int   // how often the core was called because it wanted to be
 
 	configured Configured // the last one
 	once       *benchOnce // nil: a daemon
@@ -183,6 +184,7 @@ func (b *bench) run(s Span) {
 			b.askOnce()
 			continue
 		}
+		b.wakes++
 		b.step(Wake{})
 		b.askOnce()
 	}

@@ -48,7 +48,14 @@ func actionWords(a Action) string {
 	case ReadMap:
 		return "read " + strings.TrimPrefix(a.UUID, "mpath-")
 	case StartCheck:
-		return fmt.Sprintf("check %s %s %dms prio=%s%s", a.Name, a.Checker, a.TimeoutMS, a.Prio, flags(yes(a.Identify), "identify "+a.Expect))
+		words := fmt.Sprintf("check %s %s %dms prio=%s%s", a.Name, a.Checker, a.TimeoutMS, a.Prio, flags(yes(a.Identify), "identify "+a.Expect))
+		if a.SG != "sg-"+a.Name || a.HostNo != 7 { // as of every disk of the bench
+			words += fmt.Sprintf(" by %q host %d", a.SG, a.HostNo)
+		}
+		if more := extras("args", a.PrioArgs, "serial", a.Serial, "tpgs", a.TPGS); more != "" {
+			words += " " + more
+		}
+		return words
 	case CreateMap:
 		return fmt.Sprintf("create %s %s %d%s%s owner %s: %s", a.Name, a.WWID, a.Size, flags(yes(a.ReadOnly), "read-only", yes(a.NoKpartx), "no-kpartx")+joins(a.Paths), devs(a.Fail), a.Owner, a.Table.String())
 	case LoadMap:
@@ -62,7 +69,7 @@ func actionWords(a Action) string {
 		}
 		return words
 	case ResumeMap:
-		return "resume " + a.Name
+		return "resume " + a.Name + flags(yes(a.NoKpartx), "no-kpartx")
 	case SuspendMap:
 		return "suspend " + a.Name
 	case RemoveMap:
@@ -72,7 +79,11 @@ func actionWords(a Action) string {
 		}
 		return words
 	case RenameMap:
-		return "rename " + a.Name + " to " + a.To
+		words := "rename " + a.Name + " to " + a.To + flags(yes(a.NoKpartx), "no-kpartx")
+		for _, p := range a.Parts {
+			words += fmt.Sprintf(" %s to %s", p.Name, p.To)
+		}
+		return words
 	case Message:
 		return "message " + a.Name + " " + a.Text
 	case SaveNames:

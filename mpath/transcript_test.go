@@ -66,6 +66,7 @@ func playFile(t *testing.T, name string, between func(*bench)) {
 	b := newBench()
 	read := b.configs
 	n := 0
+	ends := endings(string(text))
 	for line := range strings.Lines(string(text)) {
 		n++
 		line = strings.TrimSuffix(line, "\n")
@@ -99,6 +100,10 @@ func playFile(t *testing.T, name string, between func(*bench)) {
 		}
 		b.broken = nil
 		between(b)
+		if ends[n] { // whatever the script asks for, what can be seen in the end is told
+			b.say("-- in the end")
+			b.show()
+		}
 		out.WriteString(b.out.String())
 	}
 	if out.String() == string(text) {
@@ -111,6 +116,28 @@ func playFile(t *testing.T, name string, between func(*bench)) {
 		return
 	}
 	t.Errorf("%s: the core does otherwise (rewrite with -update, and read the difference):\n%s", name, firstDifference(string(text), out.String()))
+}
+
+// endings are the lines with the last command of each script, but where that shows all
+// by itself.
+func endings(text string) map[int]bool {
+	ends := map[int]bool{}
+	last, n := 0, 0
+	for line := range strings.Lines(text) {
+		n++
+		switch first, _ := strings.CutSuffix(line, "\n"); {
+		case strings.HasPrefix(first, "=="):
+			ends[last] = true
+			last = 0
+		case first == "show":
+			last = 0
+		case first == "" || strings.ContainsAny(first[:1], "\t|#"):
+		default:
+			last = n
+		}
+	}
+	ends[last] = true
+	return ends
 }
 
 func firstDifference(want, have string) string {
@@ -592,40 +619,4 @@ func commandOf(args []string) Command {
 		}
 	}
 	return c
-}
-
-// since gives an instant in seconds since the script began; 0 for never.
-func since(t Instant) float64 {
-	if t == 0 || t == Never {
-		return 0
-	}
-	return float64(t-Instant(100*Second)) / 1e9
-}
-
-// show writes what a person would be shown.
-func (b *bench) show() {
-	s := b.mc.Snapshot()
-	b.say("started=%v settled=%v complete=%v %v open=%d", s.Started, b.mc.Settled(), b.mc.Complete(false), b.mc.Complete(true), b.mc.OpenActions())
-	for _, m := range s.Maps {
-		until := ""
-		if m.Queueing.Until != 0 {
-			until = fmt.Sprintf(" until %.2f expired=%v", since(m.Queueing.Until), m.Queueing.Expired)
-		}
-		b.say("map %s %s known=%v adopted=%v accepted=%v queue=%v%s busy=%q error=%q loads=%d switches=%d faults=%d owner=%s",
-			m.Name, m.WWID, m.Known, m.Adopted, m.Accepted, m.Queueing.On, until, m.Busy, m.LastError, m.Loads, m.Switches, m.Faults, m.Owner)
-		if m.Failures+m.Waits > 0 || m.Waited > 0 {
-			b.say("  failures=%d waits=%d waited=%.2f", m.Failures, m.Waits, float64(m.Waited)/1e9)
-		}
-		for _, g := range m.Groups {
-			b.say("  group %d prio=%d current=%v %v", g.Number, g.Priority, g.Current, g.Paths)
-		}
-	}
-	for _, p := range s.Paths {
-		if p.Odd != "" {
-			b.say("odd %s %s", p.Name, p.Odd)
-			continue
-		}
-		b.say("path %s %s of %q state=%s prio=%d table=%v failed=%v stranger=%q refused=%q checking=%v interval=%d next=%.2f dev=%s %q",
-			p.Name, p.ID, p.WWID, p.State, p.Priority, p.InTable, p.KernelFailed, p.Stranger, p.Refused, p.CheckOpen, p.Interval.Seconds(), since(p.NextCheck), p.DevState, p.Message)
-	}
 }
