@@ -1,6 +1,7 @@
 package mpath
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strconv"
@@ -72,6 +73,7 @@ type benchDisk struct {
 	ro, unsure    bool
 	devState      string
 	serial, node  string
+	vendor        string
 	hctl          string
 	inUse, oldID  string
 	protocol, bad string
@@ -346,13 +348,14 @@ func (b *bench) effect(a Action) (seq uint64, wwid string, do func(*benchMap) Er
 		return a.Seq, a.WWID, func(m *benchMap) Errno { m.t.Name = a.To; return 0 }
 	case RemoveMap:
 		return a.Seq, a.WWID, func(m *benchMap) Errno {
-			if m.t.Open > 0 && !a.Deferred {
+			if m.t.Open > len(a.Partitions) && !a.Deferred {
 				return ErrnoBusy
 			}
-			if m.t.Open > 0 {
+			if m.t.Open > len(a.Partitions) {
 				m.t.Deferred = true
 				return 0
 			}
+			b.other = slices.DeleteFunc(b.other, func(r MapRef) bool { return slices.Contains(a.Partitions, r.UUID) })
 			b.maps = slices.DeleteFunc(b.maps, func(o *benchMap) bool { return o == m })
 			return 0
 		}
@@ -432,7 +435,7 @@ func (b *bench) identify(a Identify) Event {
 }
 
 func (d *benchDisk) identity(lun string) scsi.Identity {
-	id := scsi.Identity{WWID: lun, Vendor: "BENCH", Model: "ARRAY", Serial: d.serial, TPGS: d.tpgs, PortGroup: -1, RelPort: -1, IDs: []scsi.ID{{Value: lun, Kind: scsi.IDWWID}}}
+	id := scsi.Identity{WWID: lun, Vendor: cmp.Or(d.vendor, "BENCH"), Model: "ARRAY", Serial: d.serial, TPGS: d.tpgs, PortGroup: -1, RelPort: -1, IDs: []scsi.ID{{Value: lun, Kind: scsi.IDWWID}}}
 	if d.oldID != "" {
 		id.IDs = append(id.IDs, scsi.ID{Value: d.oldID, Kind: scsi.IDWWID})
 	}

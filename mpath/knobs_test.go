@@ -47,3 +47,29 @@ func TestSharedObjectsDoNotDependOnOrder(t *testing.T) {
 		}
 	}
 }
+
+// What the kernel has is what is wanted where both are one number, or where the number
+// is only to be raised and is more; words must be the same words.
+func TestKnobHolds(t *testing.T) {
+	for _, tc := range []struct {
+		value, has string
+		raise, ok  bool
+	}{
+		{"5", "5", false, true},
+		{"5", "05", false, true},
+		{"5", "6", false, false},
+		{"5", "6", true, true},
+		{"5", "4", true, false},
+		{"off", "off", false, true},
+		{"off", "-1", false, false},
+		{"5", "off", true, false},
+		{"off", "5", true, false},
+		{"off", "on", true, false},
+		{"0", "off", true, false},
+		{"5", "", true, false},
+	} {
+		if k := (Knob{Value: tc.value, Raise: tc.raise}); k.Holds(tc.has) != tc.ok {
+			t.Errorf("%+v, has %q: %v", k, tc.has, !tc.ok)
+		}
+	}
+}

@@ -238,10 +238,14 @@ func (mc *Machine) takePath(e PathSeen) {
 		return
 	}
 	mc.modeSeen(p, e.Facts.ReadOnly)
-	if p.seen.Nexus != e.Nexus || p.seen.HCTL != e.HCTL {
+	moved := p.wwid != "" && (p.seen.Nexus != e.Nexus || p.seen.HCTL != e.HCTL)
+	if moved {
 		mc.retune(p, false) // it came by another way before
 	}
 	mc.find.see(p, e)
+	if moved {
+		mc.retune(p, false)
+	}
 	mc.stir(p)
 	p.devState = e.DevState
 	if e.Fresh && e.Identity.WWID != "" && p.stranger == "" && p.wwid == "" {

@@ -432,6 +432,8 @@ func (d *benchDisk) set(word string) error {
 		d.hctl = val
 	case "serial":
 		d.serial = val
+	case "vendor":
+		d.vendor = val
 	case "node":
 		d.node = val
 	case "nexus":
@@ -480,6 +482,13 @@ func (b *bench) setState(args []string) error {
 		s.Failed = append(s.Failed, args[1])
 	case "oldid":
 		s.OldIDs = append(s.OldIDs, policy.OldID{Old: args[1], Canonical: args[2]})
+	case "key":
+		k, err := ParsePRKey(args[2])
+		if err != nil {
+			return err
+		}
+		k.WWID = args[1]
+		s.PRKeys = append(s.PRKeys, k)
 	case "loading":
 		s.Loading = append(s.Loading, args[1])
 	case "read-only":
