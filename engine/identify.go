@@ -65,10 +65,7 @@ func (id *identification) haveDisk(r Answer) Step {
 
 func (id *identification) haveUdev(r Answer) Step {
 	if r.Errno == 0 {
-		rec, err := uevent.ParseRecord(r.Bytes)
-		if err == nil {
-			id.udev = rec
-		}
+		id.udev, _ = uevent.ParseRecord(r.Bytes) // empty, if it is nonsense
 	}
 	return ask(Ask{Kind: KindFile, Path: id.e.Files.Mounts}, func(r Answer) Step {
 		m, err := sysfs.ParseMountinfo(r.Bytes)
@@ -114,10 +111,9 @@ func (id *identification) askDevice() Step {
 // the name that a 3PAR array gives the volume, where the device says that it has
 // them. Whether they can be read does not change who the device is.
 func (id *identification) askVendor(q *inquirer, ident scsi.Identity) Step {
-	pages, err := scsi.DecodeVPD00(q.raw.VPD00)
+	pages, _ := scsi.DecodeVPD00(q.raw.VPD00)
 	var page []byte
 	switch {
-	case err != nil:
 	case slices.Contains(pages, pathcheck.PageVolumeAccess):
 		return q.page(pathcheck.PageVolumeAccess, &page, func(string) Step {
 			id.rdac = pathcheck.IsVolumeAccess(page)
@@ -158,12 +154,11 @@ func CachedIdentity(d sysfs.Disk, udevSerial string) scsi.Identity {
 // for an id of this one, it would make a stranger bear the name of the LUN that
 // it has replaced.
 func ownSerial(raw scsi.Raw, udevSerial string) string {
-	inq, err := scsi.DecodeInquiry(raw.Inquiry)
-	if err != nil || inq.VendorField != "ATA     " {
+	if inq, _ := scsi.DecodeInquiry(raw.Inquiry); inq.VendorField != "ATA     " {
 		return ""
 	}
-	serial, err := scsi.DecodeVPD80(raw.VPD80)
-	if serial = strings.TrimSpace(serial); err != nil || serial == "" || !strings.Contains(udevSerial, strings.Join(strings.Fields(serial), "_")) {
+	serial, _ := scsi.DecodeVPD80(raw.VPD80)
+	if serial = strings.TrimSpace(serial); serial == "" || !strings.Contains(udevSerial, strings.Join(strings.Fields(serial), "_")) {
 		return ""
 	}
 	return udevSerial
@@ -172,7 +167,7 @@ func ownSerial(raw scsi.Raw, udevSerial string) string {
 func (id *identification) end(ident scsi.Identity, fresh bool) Step {
 	d := id.disk
 	f := FactsOf(d, id.udev, id.mnts, id.swps)
-	if id.bad != "" && f.InUse == "" && f.MemberOf == "" {
+	if f.InUse == "" && f.MemberOf == "" {
 		f.InUse = id.bad
 	}
 	f.RDAC = id.rdac
@@ -256,11 +251,11 @@ func (q *inquirer) page(code uint8, into *[]byte, then func(problem string) Step
 			return then(p)
 		}
 		*into = r.Data
-		if len(r.Data) < 4 {
+		if len(r.Data) < first {
 			return then("")
 		}
 		whole := 4 + int(r.Data[2])<<8 + int(r.Data[3])
-		if whole <= len(r.Data) || len(r.Data) < first {
+		if whole <= len(r.Data) {
 			return then("")
 		}
 		return q.command(scsi.InquiryVPD(code, uint16(min(whole, 0xffff)), q.timeoutMS), 0, func(r scsi.Response) Step {
@@ -279,7 +274,7 @@ func (q *inquirer) command(req scsi.Request, tries int, then func(scsi.Response)
 		r := a.SCSI
 		q.full = noRoom(r)
 		if tries < unitAttentionTries && r.Errno == 0 && r.Status == scsi.StatusCheckCondition {
-			if s, err := scsi.DecodeSense(r.Sense); err == nil && s.Key == scsi.KeyUnitAttention {
+			if s, _ := scsi.DecodeSense(r.Sense); s.Key == scsi.KeyUnitAttention {
 				return q.command(req, tries+1, then)
 			}
 		}
@@ -308,8 +303,8 @@ func refused(r scsi.Response) bool {
 	if r.Errno != 0 || r.Status != scsi.StatusCheckCondition {
 		return false
 	}
-	s, err := scsi.DecodeSense(r.Sense)
-	return err == nil && s.Key == scsi.KeyIllegalRequest
+	s, _ := scsi.DecodeSense(r.Sense)
+	return s.Key == scsi.KeyIllegalRequest
 }
 
 // commandProblem says in words what is wrong with a response, "" if nothing.

@@ -96,7 +96,7 @@ func identifyOperations() []operation {
 	return []operation{
 		{"a path joins that has a long page", join, Engine{}, hostWith(long)},
 		op("identify a disk that is mounted", Engine{}, plain, func(h *host) { h.files["/proc/self/mountinfo"] = mounted }),
-		op("identify a disk with a logical volume", Engine{}, plain, func(h *host) { h.disk.Holders = []sysfs.Holder{lvm} }),
+		op("identify a disk with a logical volume", Engine{}, func(h *host) { h.disk.Holders = []sysfs.Holder{lvm} }),
 		op("identify a disk whose partition is that of a map", Engine{}, plain, func(h *host) {
 			h.disk.Holders = []sysfs.Holder{{Name: "dm-6", DMName: "one-part1", DMUUID: "part1-mpath-w1"}}
 		}),
@@ -139,6 +139,8 @@ func checkOperations() []operation {
 	check := mpath.StartCheck{Seq: 9, Path: a, Name: "sda", SG: "sg0", HostNo: 2, Checker: "tur", TimeoutMS: 10_000, Prio: "alua", PortGroup: 7, TPGS: 1, Expect: lunID}
 	known := check
 	known.Identify = true
+	lost := check
+	lost.PortGroup = -1
 	reading := known
 	reading.Checker, reading.Prio = "directio", ""
 	ua := func(key, asc, ascq byte) scsi.Response {
@@ -149,6 +151,10 @@ func checkOperations() []operation {
 	named.Prio, named.PrioArgs, named.HCTL, named.Serial = "weightedpath", "hbtl 2:.:.:. 4 serial S.* 5", "2:0:1:3", "S1"
 	return []operation{
 		{"check a path in standby", known, Engine{}, hostWith(func(h *host) { h.tur = ua(2, 4, 0x0b) })},
+		{"check a path in transition", known, Engine{}, hostWith(func(h *host) { h.tur, h.plain = ua(2, 4, 0x0a), true })},
+		{"check a path whose port group nobody knows", lost, Engine{}, hostWith(func(h *host) {
+			h.rtpg, h.plain = []byte{0, 0, 0, 12, 0, 0x8f, 0, 7, 0, 0, 0, 1, 0, 0, 0, 0}, true
+		})},
 		{"check by reading, and identify", reading, Engine{}, wellHost()},
 		{"check where the priority's command brings news", check, Engine{}, hostWith(func(h *host) { h.rtpgSays = &news })},
 		{"check and identify where the priority's command brings news", known, Engine{}, hostWith(func(h *host) { h.rtpgSays, h.plain = &news, true })},

@@ -47,6 +47,7 @@ type bench struct {
 	bugs     []Bug // panics that the core survived
 	answered int   // applies
 	wakes    int   // how often the core was called because it wanted to be
+	idle     int   // how often of late it had nothing to do then
 
 	configured Configured // the last one
 	once       *benchOnce // nil: a daemon
@@ -101,6 +102,9 @@ func (b *bench) say(format string, args ...any) {
 func (b *bench) step(ev Event) {
 	acts, wake := b.mc.Step(b.now, ev)
 	b.wake = wake
+	if len(acts) > 0 || ev != (Wake{}) {
+		b.idle = 0
+	}
 	b.broken = append(b.broken, b.mc.CheckActions(acts)...)
 	for _, a := range acts {
 		switch a := a.(type) {
@@ -144,6 +148,7 @@ func (b *bench) step(ev Event) {
 const (
 	restless       = 2000
 	restlessAtOnce = 200
+	restlessIdle   = 20 // and how many calls on end for nothing
 )
 
 // run lets the time pass: answers and wakes come when they are due.
@@ -186,11 +191,23 @@ func (b *bench) run(s Span) {
 			b.askOnce()
 			continue
 		}
-		b.wakes++
-		b.step(Wake{})
+		b.wakeUp(last)
 		b.askOnce()
 	}
 	b.now = until
+}
+
+// wakeUp calls the core because it wanted to be; last is when it was called before.
+func (b *bench) wakeUp(last Instant) {
+	b.wakes++
+	if b.idle++; b.now >= last.After(Second) {
+		b.idle = 0 // so often it looks whether the process stood still
+	}
+	b.step(Wake{})
+	if waits := len(b.mc.commands) > 0 || len(b.mc.due.maps) > 0; b.idle > restlessIdle && !waits {
+		b.broken = append(b.broken, Broken{Law: "the core sleeps while there is nothing to do", Detail: fmt.Sprintf("%d calls for nothing", b.idle)})
+		b.idle = 0
+	}
 }
 
 func (b *bench) disk(name string) *benchDisk {

@@ -113,8 +113,11 @@ func (mc *Machine) pathDue(p *path) Instant {
 // mapDue is when a map wants to be looked at next, 0 never.
 func (mc *Machine) mapDue(m *mmap) Instant {
 	at := Never
-	for _, t := range []Instant{m.readAt, m.pauseUntil, m.retryAt, m.failbackAt, m.holdUntil, m.resize.nextAt, m.part.deadline()} {
+	for _, t := range []Instant{m.readAt, m.pauseUntil, m.retryAt, m.holdUntil, m.resize.nextAt, m.part.deadline()} {
 		at = sooner(at, t)
+	}
+	if m.failbackAt > mc.now { // what keeps one that is due from being done calls by itself
+		at = sooner(at, m.failbackAt)
 	}
 	if m.queue.at != 0 && !m.queue.expired {
 		// While it waits for the checks that must confirm the loss, time alone

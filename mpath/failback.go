@@ -23,6 +23,7 @@ func (mc *Machine) mayFailBack(m *mmap, ps []*path) bool {
 		}
 	}
 	if m.steered() {
+		m.failbackAt = 0 // counted anew when that has ended
 		return false
 	}
 	switch f := m.settings.Failback.V; f.Mode {
