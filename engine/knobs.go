@@ -160,7 +160,7 @@ func portWrites(fail *mpath.Knob, failHas string, loss *mpath.Knob, lossHas stri
 		lossIs = lossTo
 		set(attrDevLoss, lossIs)
 	}
-	if failTo >= 0 && lossIs >= 0 && failTo >= lossIs {
+	if lossIs >= 0 && failTo >= lossIs {
 		// dev_loss_tmo goes first, as far as it may without a fast_io_fail_tmo.
 		if failIs < 0 && failTo >= devLossUnguarded {
 			failIs = lossIs - 1
@@ -168,7 +168,7 @@ func portWrites(fail *mpath.Knob, failHas string, loss *mpath.Knob, lossHas stri
 		}
 		lossIs = lossTo
 		if failIs < 0 {
-			lossIs = min(lossTo, max(devLossUnguarded, failTo+1))
+			lossIs = min(lossTo, devLossUnguarded)
 		}
 		set(attrDevLoss, lossIs)
 	}

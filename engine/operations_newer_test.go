@@ -46,6 +46,7 @@ func knobOperations() []operation {
 		{"times of a port", both, Engine{}, times("off", "60")},
 		{"times of a port that are so already", both, Engine{}, times("5", "700")},
 		{"times of a port without one of them", both, Engine{}, with(map[string]string{port + "/fast_io_fail_tmo": "off"})},
+		{"a port that is to fail later than it is given up now", knobs(port, mpath.Knob{Name: "fast_io_fail_tmo", Value: "100"}, mpath.Knob{Name: "dev_loss_tmo", Value: "200"}), Engine{}, times("off", "60")},
 		{"dev_loss_tmo alone", knobs(port, loss), Engine{}, times("off", "60")},
 		{"dev_loss_tmo that is to be raised, and is more", knobs(port, fail, mpath.Knob{Name: "dev_loss_tmo", Value: "66", Raise: true}), Engine{}, times("off", "600")},
 		{"time of a session", knobs(session, mpath.Knob{Name: "recovery_tmo", Value: "5"}), Engine{}, with(map[string]string{session + "/recovery_tmo": "120"})},
