@@ -46,7 +46,9 @@ func completions(std streams) ([]completionFile, error) {
 	return []completionFile{
 		{dir + "pathkeeper", bash.String()},
 		{dir + "multipath", multipathBash()},
-		{dir + "multipathd", multipathdBash()},
+		{dir + "multipathd", multipathdBash("multipathd")},
+		{dir + "multipathc", multipathdBash("multipathc")},
+		{dir + "kpartx", kpartxBash()},
 		{"zsh/site-functions/_pathkeeper", zsh.String()},
 		{"fish/vendor_completions.d/pathkeeper.fish", fish.String()},
 	}, nil
@@ -86,21 +88,41 @@ complete -F _pathkeeper_multipath multipath
 `
 }
 
-func multipathdBash() string {
-	return `# bash completion for multipathd
+// multipathdBash is for multipathd and multipathc, which take the same commands.
+func multipathdBash(program string) string {
+	return strings.ReplaceAll(`# bash completion for PROGRAM
 
-_pathkeeper_multipathd() {
+_pathkeeper_PROGRAM() {
 	local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]}
 	case $before in
 	-v) COMPREPLY=($(compgen -W "0 1 2 3 4" -- "$word")); return ;;
-	map | path | multipath) COMPREPLY=($(compgen -W "` + deviceNames + `" -- "$word")); return ;;
+	map | path | multipath) COMPREPLY=($(compgen -W "`+deviceNames+`" -- "$word")); return ;;
 	esac
 	case $COMP_CWORD:$word in
-	*:-*) COMPREPLY=($(compgen -W "` + optionsOf(multipathdUsage) + `" -- "$word")) ;;
-	1:*) COMPREPLY=($(compgen -W "` + multipathdVerbs + `" -- "$word")) ;;
-	*) COMPREPLY=($(compgen -W "` + multipathdObjects + `" -- "$word")) ;;
+	*:-*) COMPREPLY=($(compgen -W "`+optionsOf(multipathdUsage)+`" -- "$word")) ;;
+	1:*) COMPREPLY=($(compgen -W "`+multipathdVerbs+`" -- "$word")) ;;
+	*) COMPREPLY=($(compgen -W "`+multipathdObjects+`" -- "$word")) ;;
 	esac
 }
-complete -F _pathkeeper_multipathd multipathd
+complete -F _pathkeeper_PROGRAM PROGRAM
+`, "PROGRAM", program)
+}
+
+func kpartxBash() string {
+	return `# bash completion for kpartx
+
+_pathkeeper_kpartx() {
+	local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]}
+	case $before in
+	-t) COMPREPLY=($(compgen -W "gpt dos" -- "$word")); return ;;
+	-p) return ;;
+	esac
+	case $word in
+	-*) COMPREPLY=($(compgen -W "` + optionsOf(kpartxUsage) + `" -- "$word")) ;;
+	/dev/*) COMPREPLY=($(compgen -f -- "$word")) ;;
+	*) COMPREPLY=($(compgen -W "$(cd /dev/mapper 2>/dev/null && ls -d /dev/mapper/*)" -- "$word")) ;;
+	esac
+}
+complete -F _pathkeeper_kpartx kpartx
 `
 }

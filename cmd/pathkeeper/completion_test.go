@@ -38,6 +38,10 @@ func TestBashCompletes(t *testing.T) {
 		{"multipathd", "reco", []string{"reconfigure"}, []string{"show"}},
 		{"multipathd", "show ma", []string{"map", "maps"}, []string{"reconfigure"}},
 		{"multipathd", "-", []string{"-d", "-k", "--version"}, []string{"show"}},
+		{"multipathc", "show ma", []string{"map", "maps"}, []string{"reconfigure"}},
+		{"kpartx", "-", []string{"-l", "-a", "-d", "-u"}, []string{"gpt"}},
+		{"kpartx", "-t ", []string{"gpt", "dos"}, []string{"-l"}},
+		{"kpartx", "/dev/nu", []string{"/dev/null"}, nil},
 		{"multipath", "-l", []string{"-l", "-ll"}, []string{"-v"}},
 		{"multipath", "-v ", []string{"0", "2"}, []string{"-l"}},
 	} {
