@@ -160,8 +160,8 @@ func (s *Storm) forecast(r *rand.Rand) []Gust {
 			g.Wait /= 4
 		}
 		if s.dense { // each gust meets each action as often as any other
-			pair := (int(s.Seed/2)*maxDenseGusts + i) % (len(s.kinds) * len(actions))
-			g.Kind, g.During = pair/len(actions), actions[pair%len(actions)]
+			pair := (int(s.Seed/2)*maxDenseGusts + i) % (len(s.kinds) * len(denseActions))
+			g.Kind, g.During = pair/len(denseActions), denseActions[pair%len(denseActions)]
 		}
 		out[i] = g
 	}
