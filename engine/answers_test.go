@@ -1,12 +1,14 @@
 package engine
 
 import (
+	"encoding/binary"
 	"fmt"
 	"os"
 	"slices"
 	"strings"
 	"testing"
 
+	"pathkeeper/dmmap"
 	"pathkeeper/mpath"
 	"pathkeeper/scsi"
 )
@@ -195,4 +197,27 @@ func portWritesText(hasFail, hasLoss, toFail, toLoss string) string {
 		words = append(words, w.name+"="+w.value)
 	}
 	return strings.Join(words, " ")
+}
+
+// An answer that never fits is given up when the room that the kernel takes is used up.
+func TestQueryThatNeverFits(t *testing.T) {
+	h := wellHost()
+	full := h.dm(dmmap.Call{}).Bytes
+	binary.NativeEndian.PutUint32(full[28:], 1<<8) // DM_BUFFER_FULL_FLAG
+	s := query(dmmap.QueryList{}, dmmap.DecodeList, func(_ []dmmap.Entry, r Answer, bad string) Step {
+		if bad == "" || errnoOf(r.Errno) != mpath.ErrnoNoMem {
+			t.Errorf("ends with %q, errno %d", bad, r.Errno)
+		}
+		return done(mpath.Overrun{})
+	})
+	for n, room := 0, 0; s.Next != nil; n++ {
+		if len(s.Ask.DM.Buf) <= room || n > 20 {
+			t.Fatalf("%d bytes after %d, try %d", len(s.Ask.DM.Buf), room, n)
+		}
+		room = len(s.Ask.DM.Buf)
+		s = s.Next(Answer{Bytes: full})
+	}
+	if s.Event == nil {
+		t.Error("it does not end")
+	}
 }

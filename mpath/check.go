@@ -115,6 +115,7 @@ func (mc *Machine) judge(p *path, e CheckDone) {
 	if (st == pathcheck.StateUp || st == pathcheck.StateGhost) && !p.verified() {
 		st, msg = pathcheck.StateDown, "answers, but its identity could not be read again: "+e.Found
 	}
+	told := p.prioKnown
 	if e.PrioAsked {
 		p.moving = e.Prio.State == scsi.AccessTransitioning.String()
 	}
@@ -127,6 +128,9 @@ func (mc *Machine) judge(p *path, e CheckDone) {
 		p.prio, p.prioKnown = e.Prio, true
 	}
 	changed := mc.setState(p, st, msg)
+	if m := mc.mapOf(p.wwid); m != nil && changed && p.up() && !told && p.inTable {
+		mc.acceptLater(m)
+	}
 	if !p.up() && !e.Identified {
 		p.failedAt = mc.now // whatever was known of its identity is old now
 		mc.lostOtherwise(p)
@@ -223,7 +227,7 @@ func (mc *Machine) kernelFailedPath(p *path) {
 }
 
 func idStrings(id scsi.Identity) []string {
-	out := make([]string, 0, len(id.IDs)+1)
+	out := make([]string, 0, len(id.IDs))
 	for _, i := range id.IDs {
 		out = append(out, i.Value)
 	}

@@ -138,6 +138,7 @@ func (m *mmap) fields() []field {
 		{"adopted", &m.adopted},
 		{"adoptDue", &m.adoptDue},
 		{"accepted", &m.accepted},
+		{"asFound", &m.asFound},
 		{"stillRO", &m.stillRO},
 		{"modeAt", &m.modeAt},
 		{"firstPath", &m.firstPath},

@@ -152,7 +152,7 @@ func (mc *Machine) runReload(c *command, m *mmap) {
 		c.waits = "an apply or a reload of the configuration is at it"
 		return
 	}
-	m.accepted, m.noHandler, m.handlerFails, m.retryAt, m.lastError = nil, false, 0, 0, ""
+	m.accepted, m.asFound, m.noHandler, m.handlerFails, m.retryAt, m.lastError = nil, false, false, 0, 0, ""
 	mc.stirMap(m)
 	mc.chooseName(m)
 	ps := mc.pathsOf(m)

@@ -74,7 +74,7 @@ func (mc *Machine) mapActionDone(m *mmap, e ActionDone) {
 			m.lastAction = "create"
 		}
 		m.stillRO = !m.askRO && m.have.ReadOnly
-		m.accepted, m.adopted, m.adoptDue = nil, false, false
+		m.accepted, m.adopted, m.adoptDue, m.asFound = nil, false, false, false
 		m.lastError, m.retryDelay, m.retryAt, m.handlerFails = "", 0, 0, 0
 		if !wasKnown {
 			mc.note(LevelNotice, m.label(), fmt.Sprintf("map created: %d paths, %s", len(m.have.Table.Devs()), m.wwid))

@@ -62,6 +62,9 @@ func (mc *Machine) Foresee(c Configured, holds []Holding) (Plan, error) {
 	c.Reconfigure = true
 	p := Plan{Version: PlanVersion, Config: PlanConfig{Files: c.Config.Files, Sum: c.Sum()}, World: mc.world(), Maps: []MapPlan{}}
 	f := &foreseen{mc: mc, now: mc.now, maps: map[string]*foreseenMap{}, left: 1000 + 50*(len(mc.paths)+len(mc.maps))}
+	if len(mc.looks.byName) > 0 {
+		p.Warnings = append(p.Warnings, "devices are being identified just now: a plan made in a moment may know more")
+	}
 	f.freeze()
 	was := make([]*mmap, len(mc.maps))
 	for i, m := range mc.maps {
@@ -98,9 +101,6 @@ func (mc *Machine) Foresee(c Configured, holds []Holding) (Plan, error) {
 		}
 	})
 	p.Warnings = append(p.Warnings, knobChanges(knobs, mc.tuned)...)
-	if len(mc.looks.waiting)+len(mc.looks.open) > 0 {
-		p.Warnings = append(p.Warnings, "devices are being identified just now: a plan made in a moment may know more")
-	}
 	return p, nil
 }
 

@@ -173,9 +173,7 @@ func (b *bench) plan(c Configured) error {
 		}
 	}
 	for _, w := range p.Warnings {
-		if strings.HasPrefix(w, "in sysfs") {
-			b.say("  %s", w)
-		}
+		b.say("  %s", w)
 	}
 	if p.Empty() {
 		b.say("plan: nothing")

@@ -295,7 +295,7 @@ func (w *wish) want(knob, keyword string, seconds int, from policy.Value[policy.
 // session wants recovery_tmo, which knows neither off nor at once.
 func (w *wish) session(fail vote) {
 	from := fail.least
-	if from.V.Mode != policy.TimeoutSeconds || from.V.Seconds == 0 {
+	if from.V.Seconds == 0 { // off has none either
 		w.odd = append(w.odd, fmt.Sprintf("fast_io_fail_tmo %s (%s) is nothing that an iSCSI session can have: it keeps its recovery_tmo", from.V, from.Origin))
 		return
 	}
@@ -310,7 +310,6 @@ func (w *wish) port(fail, loss vote, least int) {
 	ff, seconds, raise := fail.least, loss.most.V.Seconds, false
 	why := because("dev_loss_tmo", loss.most)
 	switch {
-	case !loss.set() && least == 0:
 	case !loss.set():
 		seconds, raise, why = least, true, fmt.Sprintf("dev_loss_tmo at least %s, for no_path_retry", lossText(least))
 	case seconds < least:
@@ -347,9 +346,6 @@ func leastDevLoss(s *policy.Settings) int {
 		return policy.DevLossMax
 	case policy.RetryCount:
 		t := int64(retry.Checks) * int64(s.PollingInterval.V)
-		if t <= 0 || t >= policy.DevLossMax {
-			return policy.DevLossMax
-		}
 		return int(min(t+t/60+5, policy.DevLossMax))
 	}
 	return 0
@@ -375,7 +371,7 @@ func (mc *Machine) oddTransport(p *path) {
 		keyword string
 		v       policy.Value[policy.Timeout]
 	}{{"fast_io_fail_tmo", s.FastIOFail}, {"dev_loss_tmo", s.DevLoss}} {
-		if o.v.V.Mode != policy.TimeoutUnset && o.v.Origin.File != "" {
+		if o.v.Origin.File != "" {
 			mc.sayOdd(fmt.Sprintf("%s (%s) counts for nothing on %s: that transport has no such time", o.keyword, o.v.Origin, f))
 		}
 	}

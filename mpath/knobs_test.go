@@ -1,6 +1,7 @@
 package mpath
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -71,5 +72,33 @@ func TestKnobHolds(t *testing.T) {
 		if k := (Knob{Value: tc.value, Raise: tc.raise}); k.Holds(tc.has) != tc.ok {
 			t.Errorf("%+v, has %q: %v", k, tc.has, !tc.ok)
 		}
+	}
+}
+
+// The objects of a path by its place and transport; a sorted list has nothing twice.
+func TestKnobDirs(t *testing.T) {
+	e := PathSeen{HCTL: "11:0:0:1", HostNo: 11, Nexus: "rport-11:0-2"}
+	for protocol, third := range map[string]string{protocolFC: dirPorts, protocolISCSI: dirSessions, protocolSAS: dirSAS, "scsi:usb": ""} {
+		e.Facts.Protocol = protocol
+		want := []string{"class/scsi_host/host11", "class/scsi_disk/11:0:0:1"}
+		if third != "" {
+			want = append(want, third+"rport-11:0-2")
+		}
+		if got := e.Knobs(); !slices.Equal(got, want) {
+			t.Errorf("%s: %q, want %q", protocol, got, want)
+		}
+	}
+	if e.Nexus = ""; len(e.Knobs()) != 2 {
+		t.Errorf("a way without a name: %q", e.Knobs())
+	}
+	if e.HCTL = ""; e.Knobs() != nil {
+		t.Errorf("no SCSI disk: %q", e.Knobs())
+	}
+	var list []string
+	for _, s := range []string{"b", "a", "b", "c", "a"} {
+		list = addTo(list, s)
+	}
+	if !slices.Equal(list, []string{"a", "b", "c"}) {
+		t.Errorf("%q", list)
 	}
 }

@@ -55,6 +55,9 @@ type mmap struct {
 	adopted  bool
 	adoptDue bool // somebody else made it: to be adopted when its members are checked
 	accepted []string
+	// asFound: nobody has asked for a reload since it was adopted. What comes to differ
+	// when more of its paths can be compared was so before us.
+	asFound bool
 
 	// stillRO: the kernel made it read-only although no path says it is.
 	stillRO bool
@@ -348,7 +351,7 @@ func (mc *Machine) mapGone(m *mmap) {
 		}
 	}
 	mc.hold(m, false, Truth{})
-	m.adopted, m.accepted = false, nil
+	m.adopted, m.accepted, m.asFound = false, nil, false
 	m.listed, m.ourSuspend, m.adoptDue = false, false, false
 	mc.endWait(m)
 	m.queue = queueState{}
@@ -366,8 +369,8 @@ func (mc *Machine) adopt(m *mmap) {
 	if !m.known {
 		return
 	}
-	m.adopted, m.adoptDue = true, false
-	m.retryDelay = 0
+	m.adopted, m.adoptDue, m.asFound = true, false, true
+	m.retryDelay, m.lastError = 0, "" // what failed was to make it
 	ps := mc.pathsOf(m)
 	mc.chooseSettings(m, ps)
 	mc.chooseName(m)
@@ -390,21 +393,39 @@ func (mc *Machine) adopt(m *mmap) {
 		mc.wwids = addSorted(mc.wwids, m.wwid)
 		mc.known.pending = addSorted(mc.known.pending, m.wwid)
 	}
-	if len(ps) > 0 {
-		m.accepted = mc.differences(m, ps).kinds()
-		if m.name != "" && m.name != m.have.Name {
-			m.accepted = addSorted(m.accepted, "name")
-		}
-		if m.settings.NoPathRetry.V.Mode == policy.RetryFail && m.have.Table.QueueIfNoPath() {
-			m.accepted = addSorted(m.accepted, "queueing")
-		}
-	}
+	m.accepted = nil
+	mc.accept(m, ps)
 	text := fmt.Sprintf("adopted with %d paths", len(m.have.Table.Devs()))
 	if len(m.accepted) > 0 {
 		text += "; the configuration wants it otherwise (" + strings.Join(m.accepted, ", ") + "): nothing is changed until a reload is asked for"
 	}
 	mc.note(LevelNotice, m.label(), text)
 	mc.touch(m)
+}
+
+// accept leaves as it is what differs in a map that is as it was found.
+func (mc *Machine) accept(m *mmap, ps []*path) {
+	if !m.asFound || !m.settingOK || len(ps) == 0 {
+		return
+	}
+	for _, k := range mc.differences(m, ps).kinds() {
+		m.accepted = addSorted(m.accepted, k)
+	}
+	if m.name != "" && m.name != m.have.Name {
+		m.accepted = addSorted(m.accepted, "name")
+	}
+	if m.settings.NoPathRetry.V.Mode == policy.RetryFail && m.have.Table.QueueIfNoPath() {
+		m.accepted = addSorted(m.accepted, "queueing")
+	}
+}
+
+// acceptLater does so for what could not be compared when the map was adopted: its
+// settings are known only now, or a path of it works for the first time since we run.
+func (mc *Machine) acceptLater(m *mmap) {
+	was := len(m.accepted)
+	if mc.accept(m, mc.pathsOf(m)); len(m.accepted) > was {
+		mc.note(LevelNotice, m.label(), "the configuration wants it otherwise ("+strings.Join(m.accepted, ", ")+"): nothing is changed until a reload is asked for")
+	}
 }
 
 // chooseSettings takes the map's settings from its first admitted path, but where

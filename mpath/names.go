@@ -201,7 +201,7 @@ func (mc *Machine) configure(e Configured, exact bool) {
 	for _, m := range mc.maps {
 		mc.touch(m)
 		if e.Reconfigure {
-			m.accepted, m.removed, m.retryAt, m.lastError = nil, false, 0, ""
+			m.accepted, m.asFound, m.removed, m.retryAt, m.lastError = nil, false, false, 0, ""
 			if m.leftAlone {
 				m.leftAlone, m.rebuilds = false, 0
 				mc.wantList()

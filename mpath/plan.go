@@ -24,8 +24,12 @@ func (mc *Machine) settleMap(m *mmap) {
 			*at = 0 // it is time, or no matter any more
 		}
 	}
-	ps := mc.pathsOf(m)
+	ps, chosen := mc.pathsOf(m), m.settingOK
 	mc.chooseSettings(m, ps)
+	if m.settingOK && !chosen && m.asFound {
+		mc.chooseName(m)
+		mc.acceptLater(m)
+	}
 	if m.nodeDue && m.known && m.settingOK {
 		mc.takeNode(m.node)
 	}

@@ -108,7 +108,7 @@ func (mc *Machine) mapRemoved(m *mmap) {
 	m.queue = queueState{}
 	m.queueOff, m.queueWas, m.steeredAt = false, false, 0
 	mc.dl.dirty = true
-	m.adopted, m.accepted = false, nil
+	m.adopted, m.accepted, m.asFound = false, nil, false
 	mc.unlinkMembers(m)
 	if len(mc.pathsOf(m)) == 0 {
 		mc.dropMap(m)

@@ -36,6 +36,9 @@ func TestEnumWords(t *testing.T) {
 	if err := a.UnmarshalText([]byte("LUN_RESET")); err == nil {
 		t.Error("an unknown attention was read")
 	}
+	if err := a.UnmarshalText([]byte("x")); err == nil {
+		t.Error("an attention of one letter was read")
+	}
 	if err := a.UnmarshalText(nil); err != nil || a != AttentionNone {
 		t.Errorf("none: %v, %v", a, err)
 	}
