@@ -56,6 +56,10 @@ func otherClients() []clientCase {
 		{who: "incus is it a path", argv: "multipath -c @gone:A1", reads: says(`DM_MULTIPATH_DEVICE_PATH="1"`)},
 		{who: "trident may it be flushed", argv: "multipath -C /dev/mapper/pg-log_1", reads: silent},
 		{who: "trident may it be flushed, no path", argv: "multipath -C @wwid:gone", code: 1, reads: talks(`no usable paths found`)},
+		{who: "runbooks why a disk is none", argv: "multipath -d -v3", reads: talks(`(?m)^multipath: sd[a-z]+: blacklisted `)},
+		{who: "runbooks why a disk is none, by the daemon", argv: "multipath -v3", reads: func(_ *clientHost, out, talk string) error {
+			return errors.Join(says(`(?m)^===== paths list =====\n`)(nil, out, ""), talks(`blacklisted`)(nil, "", talk))
+		}},
 		{who: "vdsm resize", argv: "multipathd resize map pg-log_1", reads: func(_ *clientHost, out, _ string) error { return differs("output", out, "ok\n") }},
 		{who: "vdsm resize, no such map", argv: "multipathd resize map nothing", code: 1, reads: func(_ *clientHost, out, _ string) error {
 			if out == "ok\n" {

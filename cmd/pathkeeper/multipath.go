@@ -328,7 +328,7 @@ func (r *multipathRun) list(ctx context.Context) (ok bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	if r.level >= 3 {
+	if r.level >= 3 { // and nothing else: sosreport mixes both streams
 		io.WriteString(r.std.out, show.PathsList(s))
 	}
 	if r.name != "" {

@@ -69,6 +69,13 @@ func (r *multipathRun) delegateMake(ctx context.Context, client asker) (ok bool,
 	if r.grouping != "" || r.ignore || r.readNames {
 		r.say(2, "-p, -i and -B do not count: a daemon runs, and its configuration decides")
 	}
+	if r.level >= 3 {
+		s, err := r.look(ctx, false)
+		if err != nil {
+			return false, err
+		}
+		r.listPaths(s)
+	}
 	before, err := listMaps(client)
 	if err != nil {
 		return false, err

@@ -23,9 +23,7 @@ func (r *multipathRun) dry(ctx context.Context) (ok bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	if r.level >= 3 {
-		io.WriteString(r.std.out, show.PathsList(s))
-	}
+	r.listPaths(s)
 	wanted := ""
 	if r.name != "" {
 		only, err := r.onlyOf(s)
@@ -48,6 +46,19 @@ func (r *multipathRun) dry(ctx context.Context) (ok bool, err error) {
 		}
 	}
 	return true, nil
+}
+
+// listPaths prints the paths from verbosity 3 on, and says why the other disks are none.
+func (r *multipathRun) listPaths(s mpath.Snapshot) {
+	if r.level < 3 {
+		return
+	}
+	io.WriteString(r.std.out, show.PathsList(s))
+	for _, p := range s.Paths {
+		if p.WWID == "" {
+			r.say(3, "%s: %s", p.Name, show.Why(p))
+		}
+	}
 }
 
 // planned prints a map as it would be.

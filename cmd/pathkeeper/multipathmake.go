@@ -57,7 +57,7 @@ func (r *multipathRun) make(ctx context.Context) (ok bool, err error) {
 		if err != nil {
 			return false, err
 		}
-		io.WriteString(r.std.out, show.PathsList(s))
+		r.listPaths(s)
 	}
 	res, err := r.on.once(ctx, req)
 	if err != nil {
