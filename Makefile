@@ -88,6 +88,7 @@ FUZZTIME ?= 60s
 test-all: test storm-all planted mutants
 	$(LAB) run -tree $(TREE) lab/scenarios/long/*.txt
 	PATHKEEPER_SOAK=1000000 $(GO) test -run TestMpathdSoak ./server
+	PATHKEEPER_UEVENTS=100000 $(GO) test -run TestUeventSoak -timeout 30m ./daemon
 	CGO_ENABLED=1 $(GO) test -race ./...
 	FUZZTIME=$(FUZZTIME) ./lab/fuzz.sh
 
