@@ -2,9 +2,9 @@ package main
 
 import (
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"runtime"
 	"slices"
 	"strconv"
@@ -27,6 +27,12 @@ func hookAt(args []string) int {
 
 // calls is how often a process has asked for each system call.
 type calls map[int]int
+
+// asked is one system call with its first two arguments.
+type asked struct {
+	nr   int
+	args [2]uint64
+}
 
 // ofRuntime are the system calls of the Go runtime's threads and memory, whose number
 // depends on the machine's load.
@@ -59,7 +65,7 @@ func (c calls) minus(base calls) string {
 
 // traced runs this test's program as the hook of a fake host and counts its system
 // calls, as strace -f -c does.
-func traced(t *testing.T, dir string, env ...string) (calls, string) {
+func traced(t *testing.T, dir string, env ...string) (calls, []asked, string) {
 	t.Helper()
 	runtime.LockOSThread() // a tracer is a thread
 	defer runtime.UnlockOSThread()
@@ -80,7 +86,7 @@ func traced(t *testing.T, dir string, env ...string) (calls, string) {
 	if err != nil {
 		t.Skipf("nothing can be traced here: %v", err)
 	}
-	counted, err := trace(c.Process.Pid)
+	counted, order, err := trace(c.Process.Pid)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -90,14 +96,15 @@ func traced(t *testing.T, dir string, env ...string) (calls, string) {
 		n, err := r.Read(buf)
 		out.Write(buf[:n])
 		if err != nil {
-			return counted, out.String()
+			return counted, order, out.String()
 		}
 	}
 }
 
 // trace follows a process and its threads to their ends.
-func trace(pid int) (calls, error) {
+func trace(pid int) (calls, []asked, error) {
 	counted, inside := calls{}, map[int]bool{}
+	var order []asked
 	left := 1
 	for first := true; left > 0; first = false {
 		var ws unix.WaitStatus
@@ -106,19 +113,19 @@ func trace(pid int) (calls, error) {
 			continue
 		}
 		if err != nil {
-			return nil, fmt.Errorf("wait: %w", err)
+			return nil, nil, fmt.Errorf("wait: %w", err)
 		}
 		if first {
 			if err := unix.PtraceSetOptions(tid, unix.PTRACE_O_TRACESYSGOOD|unix.PTRACE_O_TRACECLONE|unix.PTRACE_O_EXITKILL); err != nil {
-				return nil, fmt.Errorf("trace: %w", err)
+				return nil, nil, fmt.Errorf("trace: %w", err)
 			}
 		}
 		if ws.Exited() || ws.Signaled() {
 			if tid == pid {
 				if ws.ExitStatus() != exitDone {
-					return nil, fmt.Errorf("the hook ended with %d", ws.ExitStatus())
+					return nil, nil, fmt.Errorf("the hook ended with %d", ws.ExitStatus())
 				}
-				return counted, nil
+				return counted, order, nil
 			}
 			continue
 		}
@@ -126,31 +133,49 @@ func trace(pid int) (calls, error) {
 		switch sig := ws.StopSignal(); {
 		case sig == unix.SIGTRAP|0x80: // at a system call: into it, or out of it
 			if inside[tid] = !inside[tid]; inside[tid] {
-				nr, err := current(tid)
+				call, err := current(tid)
 				if err != nil {
-					return nil, err
+					return nil, nil, err
 				}
-				counted[nr]++
+				counted[call.nr]++
+				order = append(order, call)
 			}
 		case sig == unix.SIGTRAP, sig == unix.SIGSTOP: // of the tracing itself
 		default:
 			pass = int(sig)
 		}
 		if err := unix.PtraceSyscall(tid, pass); err != nil && err != unix.ESRCH {
-			return nil, fmt.Errorf("go on: %w", err)
+			return nil, nil, fmt.Errorf("go on: %w", err)
 		}
 	}
-	return counted, nil
+	return counted, order, nil
 }
 
 // current is the system call that a stopped thread asks for (proc_pid_syscall(5)).
-func current(tid int) (int, error) {
+func current(tid int) (call asked, err error) {
 	b, err := os.ReadFile("/proc/" + strconv.Itoa(tid) + "/syscall")
 	if err != nil {
-		return 0, err
+		return asked{}, err
 	}
-	word, _, _ := strings.Cut(string(b), " ")
-	return strconv.Atoi(word)
+	words := strings.Fields(string(b))
+	call.nr, err = strconv.Atoi(words[0])
+	for i := range call.args {
+		if err == nil && len(words) > i+1 {
+			call.args[i], err = strconv.ParseUint(words[i+1], 0, 64)
+		}
+	}
+	return call, err
+}
+
+var sdaAdded = []string{"ACTION=add", "DEVPATH=/devices/x/block/sda", "DEVNAME=/dev/sda", "DEVTYPE=disk", "SUBSYSTEM=block"}
+
+// tracedHost is a host on which sda is a path, by the wwids file.
+func tracedHost(t *testing.T) *fakeHost {
+	h := newFakeHost(t)
+	h.write("etc/multipath/wwids", "# ids\n/"+testWWID+"/\n")
+	h.write("etc/multipath/bindings", "# names\nmpatha "+testWWID+"\n")
+	h.write("run/udev/data/b8:0", "E:ID_SERIAL="+testWWID+"\nE:ID_WWN=0x600a098000000000\nE:DEVTYPE=disk\n")
+	return h
 }
 
 // The system calls of the hook for a disk that is a path, beyond what any Go program
@@ -158,19 +183,14 @@ func current(tid int) (int, error) {
 // docs/udev.md tells the number.
 func TestHookCalls(t *testing.T) {
 	const most = 94
-	h := newFakeHost(t)
-	h.write("etc/multipath/wwids", "# ids\n/"+testWWID+"/\n")
-	h.write("etc/multipath/bindings", "# names\nmpatha "+testWWID+"\n")
-	h.write("run/udev/data/b8:0", "E:ID_SERIAL="+testWWID+"\nE:ID_WWN=0x600a098000000000\nE:DEVTYPE=disk\n")
+	h := tracedHost(t)
 	for i := range 50 {
 		h.dm("dm-"+strconv.Itoa(i), "253:"+strconv.Itoa(i), "mpath-3"+strconv.Itoa(i))
 	}
 	h.full("@pathkeeper-hook-calls")
-	if err := os.Symlink(h.host.socket, filepath.Join(h.dir, "socket")); err != nil {
-		t.Fatal(err)
-	}
-	base, _ := traced(t, "")
-	got, out := traced(t, h.dir, "ACTION=add", "DEVPATH=/devices/x/block/sda", "DEVNAME=/dev/sda", "DEVTYPE=disk", "SUBSYSTEM=block")
+	h.link("socket", h.host.socket)
+	base, _, _ := traced(t, "")
+	got, _, out := traced(t, h.dir, sdaAdded...)
 	if !strings.Contains(out, "DM_MULTIPATH_DEVICE_PATH=\"1\"\n") {
 		t.Fatalf("the hook said %q", out)
 	}
@@ -179,5 +199,51 @@ func TestHookCalls(t *testing.T) {
 	t.Logf("%d system calls of its own: %s; of the Go runtime %d", own, got.minus(base), got.total(func(int) bool { return true })-own)
 	if own > most || own < most/2 {
 		t.Errorf("%d system calls, want at most %d: %s", own, most, got.minus(base))
+	}
+}
+
+// mayWait are the system calls that wait for somebody else's doing.
+var mayWait = map[int]string{
+	unix.SYS_PPOLL: "ppoll", unix.SYS_PSELECT6: "pselect6", unix.SYS_EPOLL_PWAIT: "epoll_pwait", unix.SYS_EPOLL_PWAIT2: "epoll_pwait2",
+	unix.SYS_RECVFROM: "recvfrom", unix.SYS_RECVMSG: "recvmsg", unix.SYS_RECVMMSG: "recvmmsg", unix.SYS_SENDTO: "sendto", unix.SYS_SENDMSG: "sendmsg",
+	unix.SYS_ACCEPT: "accept", unix.SYS_ACCEPT4: "accept4", unix.SYS_FLOCK: "flock", unix.SYS_CLOCK_NANOSLEEP: "clock_nanosleep",
+	unix.SYS_FSYNC: "fsync", unix.SYS_FDATASYNC: "fdatasync", unix.SYS_SYNC: "sync", unix.SYS_IOCTL: "ioctl",
+}
+
+// The hook may wait 50 ms for the daemon, and waits for none of them: what it asks a
+// daemon that takes no call, or takes it and says nothing, is one connect that does
+// not wait, and nothing is read or waited for after it.
+func TestHookWaitsForNobody(t *testing.T) {
+	for name, daemon := range map[string]func(*fakeHost){
+		"its queue is full": func(h *fakeHost) { h.full("@pathkeeper-hook-waits-full") },
+		"it says nothing": func(h *fakeHost) {
+			l, err := net.Listen("unix", "@pathkeeper-hook-waits-mute")
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { l.Close() })
+			h.host.socket = "@pathkeeper-hook-waits-mute"
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := tracedHost(t)
+			daemon(h)
+			h.link("socket", h.host.socket)
+			got, order, out := traced(t, h.dir, sdaAdded...)
+			if !strings.Contains(out, "DM_MULTIPATH_DEVICE_PATH=\"1\"\n") {
+				t.Fatalf("the hook said %q", out)
+			}
+			if got[unix.SYS_CONNECT] != 1 || got[unix.SYS_SOCKET] != 1 {
+				t.Errorf("%d connects of %d sockets, want one", got[unix.SYS_CONNECT], got[unix.SYS_SOCKET])
+			}
+			for _, call := range order {
+				if what := mayWait[call.nr]; what != "" {
+					t.Errorf("%s is asked for", what)
+				}
+				if call.nr == unix.SYS_SOCKET && call.args[1]&unix.SOCK_NONBLOCK == 0 {
+					t.Errorf("a socket of type %#x waits", call.args[1])
+				}
+			}
+		})
 	}
 }
