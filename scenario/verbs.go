@@ -63,6 +63,10 @@ func Verbs() []Verb {
 			Options: []string{"serial", "vendor", "product", "via"},
 			Help:    "a LUN of an array behind target ports; a port's letters name its controller (ALUA group): A1 A2 B1 B2 is two controllers of two ports; with via=fc each port is a fabric of its own",
 		},
+		{
+			Name: "target", Usage: "NAME SIZE PORT...", Min: 3, Max: -1, Side: Lab,
+			Help: "an iSCSI LUN that the host is not told of: who logs in is the scenario's business; once there is a session, LUN:PORT is its disk",
+		},
 		{Name: "unlun", Usage: "NAME", Min: 1, Max: 1, Help: "remove a LUN from all its ports and from the array"},
 		{Name: "alua", Usage: "LUN CONTROLLER STATE", Min: 3, Max: 3, Choices: [][]string{nil, nil, aluaStates}, Help: "set the access state of a controller for a LUN"},
 		{

@@ -58,6 +58,23 @@ func (s *session) lun(c scenario.Command) error {
 	return s.settle()
 }
 
+// target makes a LUN behind iSCSI ports and leaves the logins to the scenario.
+func (s *session) target(c scenario.Command) error {
+	size, err := scenario.Size(c.Args[1])
+	if err != nil {
+		return err
+	}
+	if err := s.startISCSI(); err != nil {
+		return err
+	}
+	l, steps, err := s.array.Add(storage.LUN{Name: c.Args[0], Bytes: size, Ports: c.Args[2:], Via: storage.ISCSI})
+	if err != nil {
+		return err
+	}
+	s.targets = append(s.targets, l.Ports...)
+	return s.guest.Do(steps...)
+}
+
 // connect makes the host see a LUN behind a port.
 func (s *session) connect(l *storage.LUN, port string, fresh bool) error {
 	var err error
@@ -316,6 +333,13 @@ func (s *session) nodes() (map[string]string, error) {
 			address[disk] = filepath.Base(e.Link)
 			names[filepath.Base(e.Link)] = disk
 		}
+	}
+	for _, p := range s.targets {
+		host, err := s.sessionHost(p)
+		if err != nil {
+			return nil, err
+		}
+		s.setISCSIAddress(p, host)
 	}
 	label := map[string]string{}
 	for _, name := range s.array.Names() {

@@ -46,8 +46,9 @@ type session struct {
 	deaf    bool              // udevd was stopped
 	// deafened: it was in this scenario, and started again perhaps.
 	deafened bool
-	iscsi    bool // iscsid runs
-	oracle   bool // Debian's multipathd runs
+	iscsi    bool     // iscsid runs
+	targets  []string // iSCSI ports to which the scenario logs in by itself
+	oracle   bool     // Debian's multipathd runs
 	product  product
 	image    image.Image
 
@@ -99,6 +100,7 @@ func (s *session) forget() {
 	s.files = map[string][]byte{}
 	s.order = nil
 	s.deafened = false
+	s.targets = nil
 }
 
 // table binds every verb that the lab knows; a test holds it against
@@ -106,7 +108,7 @@ func (s *session) forget() {
 func (s *session) table() map[string]func(scenario.Command) error {
 	return map[string]func(scenario.Command) error{
 		"say": s.say, "mark": s.mark, "pass": s.pass,
-		"lun": s.lun, "unlun": s.unlun, "alua": s.alua, "path": s.path, "port": s.port,
+		"lun": s.lun, "target": s.target, "unlun": s.unlun, "alua": s.alua, "path": s.path, "port": s.port,
 		"disk": func(scenario.Command) error { return nil }, "unplug": s.unplug, "plug": s.plug, "scsi_debug": s.scsiDebug, "udevd": s.udevd,
 		"config": s.config, "file": s.file, "daemon": s.daemon, "show": s.show, "multipathd": s.multipathd,
 		"multipath": s.multipath, "hold": s.hold, "release": s.release, "mount": s.mount, "umount": s.umount, "trigger": s.trigger, "expect udev": s.expectUdev, "expect untouched": s.expectUntouched,
