@@ -165,6 +165,8 @@ func (e *Engine) Start(a mpath.Action) Step {
 		return e.identify(a)
 	case mpath.ReadMap:
 		return e.readMap(a)
+	case mpath.FindWWIDs:
+		return e.findWWIDs(a)
 	case mpath.StartCheck:
 		if e.Quiet {
 			return Step{}

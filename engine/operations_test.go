@@ -609,6 +609,7 @@ func operations() []operation {
 		{"save names", names, Engine{}, well},
 		{"save names that are there", names, Engine{}, haveNames},
 		{"save names that are taken", names, Engine{}, otherNames},
+		{"find wwids", mpath.FindWWIDs{Seq: 4, WWIDs: []string{"w0", "w1", "w2"}}, Engine{}, haveNames},
 		{"save wwids", mpath.SaveWWIDs{Seq: 4, WWIDs: []string{"w1", "w2"}}, Engine{}, haveNames},
 		{"mark failed", mpath.MarkFailed{Seq: 4, WWID: "w1"}, Engine{}, well},
 		{"forget a load", mpath.ForgetLoad{Seq: 4, WWID: "w1"}, Engine{}, well},

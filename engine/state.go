@@ -107,6 +107,18 @@ func (e *Engine) saveWWIDs(a mpath.SaveWWIDs) Step {
 	return e.update(a.Seq, e.Files.WWIDs, add, func() Step { return e.unmark(a.Seq, a.WWIDs) })
 }
 
+// findWWIDs looks which LUNs stand in the wwids file, where others write too.
+func (e *Engine) findWWIDs(a mpath.FindWWIDs) Step {
+	return ask(Ask{Kind: KindFile, Path: e.Files.WWIDs}, func(r Answer) Step {
+		ev := mpath.WWIDsFound{Seq: a.Seq}
+		if r.Errno == 0 {
+			file, _ := statefile.ParseWWIDs(r.Bytes)
+			ev.WWIDs = slices.DeleteFunc(slices.Clone(a.WWIDs), func(w string) bool { return !file.Has(w) })
+		}
+		return done(ev)
+	})
+}
+
 // unmark takes the failed marks of LUNs away, one by one.
 func (e *Engine) unmark(seq uint64, wwids []string) Step {
 	if len(wwids) == 0 {

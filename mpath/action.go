@@ -193,6 +193,12 @@ type SaveWWIDs struct {
 	WWIDs []string
 }
 
+// FindWWIDs asks which of some WWIDs stand in the wwids file -> WWIDsFound.
+type FindWWIDs struct {
+	Seq   uint64
+	WWIDs []string
+}
+
 // MarkFailed writes the mark that keeps the hook from claiming -> ActionDone.
 type MarkFailed struct {
 	Seq  uint64
@@ -323,6 +329,7 @@ func (RenameMap) action()     {}
 func (Message) action()       {}
 func (SaveNames) action()     {}
 func (SaveWWIDs) action()     {}
+func (FindWWIDs) action()     {}
 func (MarkFailed) action()    {}
 func (ForgetLoad) action()    {}
 func (SaveDeadlines) action() {}

@@ -291,6 +291,8 @@ func (b *bench) answerTo(a Action, first string) Event {
 		return s
 	case SetKnobs:
 		return b.setKnobs(a, errno)
+	case FindWWIDs:
+		return WWIDsFound{Seq: a.Seq, WWIDs: slices.DeleteFunc(slices.Clone(a.WWIDs), func(w string) bool { return !slices.Contains(b.state.WWIDs, w) })}
 	case Note, Reply, Applied:
 		return nil
 	}

@@ -90,6 +90,8 @@ func actionWords(a Action) string {
 		return fmt.Sprintf("save-names %v %v", a.Bindings, a.OldIDs)
 	case SaveWWIDs:
 		return fmt.Sprintf("save-wwids %v", a.WWIDs)
+	case FindWWIDs:
+		return fmt.Sprintf("find-wwids %v", a.WWIDs)
 	case MarkFailed:
 		return "mark-failed " + a.WWID
 	case ForgetLoad:

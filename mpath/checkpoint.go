@@ -188,6 +188,7 @@ func (mc *Machine) Checkpoint() *Checkpoint {
 	}
 	k := &m.known
 	k.writing, k.pending, k.failed = slices.Clone(k.writing), slices.Clone(k.pending), slices.Clone(k.failed)
+	k.asked, k.unsure = slices.Clone(k.asked), slices.Clone(k.unsure)
 	paths, maps := make([]path, len(mc.paths)), make([]mmap, len(mc.maps))
 	m.paths, m.maps = make([]*path, len(mc.paths)), make([]*mmap, len(mc.maps))
 	for i, p := range mc.paths {

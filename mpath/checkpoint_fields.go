@@ -198,7 +198,10 @@ func (s *saveState) fields() []field {
 }
 
 func (k *knownState) fields() []field {
-	return []field{{"ask", &k.ask}, {"writing", &k.writing}, {"pending", &k.pending}, {"failed", &k.failed}}
+	return []field{
+		{"ask", &k.ask}, {"writing", &k.writing}, {"pending", &k.pending}, {"failed", &k.failed},
+		{"find", &k.find}, {"asked", &k.asked}, {"unsure", &k.unsure},
+	}
 }
 
 func (k *keyState) fields() []field { return []field{{"ask", &k.ask}, {"key", &k.key}} }

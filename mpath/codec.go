@@ -34,6 +34,7 @@ func eventKinds() []Event {
 		Apply{},
 		SizesRead{},
 		KnobsSet{},
+		WWIDsFound{},
 	}
 }
 
@@ -57,6 +58,7 @@ func actionKinds() []Action {
 		Message{},
 		SaveNames{},
 		SaveWWIDs{},
+		FindWWIDs{},
 		MarkFailed{},
 		ForgetLoad{},
 		SaveDeadlines{},

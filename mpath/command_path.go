@@ -189,6 +189,7 @@ func (mc *Machine) runAddPath(c *command) {
 			}
 		}
 		mc.finish(c, ReplyNotFound, "there is no such block device")
+	case p.wwid == "" && mc.lookingUp(p): // somebody may have run `multipath -a` for this
 	case p.wwid == "" && p.decision.Verdict == policy.VerdictReject:
 		mc.finish(c, ReplyRefused, "left alone: "+p.decision.Reason)
 	case p.wwid == "":

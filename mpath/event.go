@@ -261,6 +261,13 @@ type KnobsSet struct {
 // no such attribute.
 type KnobState struct{ Name, Was, Is string }
 
+// WWIDsFound answers FindWWIDs: those that are there. Of a file that cannot be read
+// none is.
+type WWIDsFound struct {
+	Seq   uint64
+	WWIDs []string
+}
+
 // Stopping announces the end of the daemon. Final: nobody takes over, so
 // queueing is switched off unless queue_without_daemon says otherwise.
 type Stopping struct{ Final bool }
@@ -285,3 +292,4 @@ func (SizesRead) event()      {}
 func (Command) event()        {}
 func (Apply) event()          {}
 func (KnobsSet) event()       {}
+func (WWIDsFound) event()     {}

@@ -258,6 +258,8 @@ func (f *foreseen) written(a Action) Event {
 		return ActionDone{Seq: a.Seq}
 	case SaveWWIDs:
 		return ActionDone{Seq: a.Seq}
+	case FindWWIDs:
+		return WWIDsFound{Seq: a.Seq}
 	case SaveDeadlines:
 		return ActionDone{Seq: a.Seq}
 	case MarkFailed:

@@ -115,14 +115,6 @@ type saveState struct {
 	hung  bool // the write did not come back in time: stop waiting for names
 }
 
-// knownState is the one open write of the wwids file.
-type knownState struct {
-	ask     uint64
-	writing []string
-	pending []string // sorted
-	failed  []string // sorted: to be written again later
-}
-
 // deadlineState is the one open write of the deadlines' file.
 type deadlineState struct {
 	ask   uint64
@@ -197,6 +189,8 @@ func (mc *Machine) take(ev Event) {
 		mc.takeSizes(e)
 	case KnobsSet:
 		mc.takeKnobs(e)
+	case WWIDsFound:
+		mc.takeWWIDs(e)
 	}
 }
 
@@ -251,6 +245,7 @@ func (mc *Machine) settle() {
 	mc.endApply()
 	mc.saveNames()
 	mc.saveWWIDs()
+	mc.findWWIDs()
 	mc.saveDeadlines()
 }
 

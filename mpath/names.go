@@ -158,27 +158,6 @@ func (mc *Machine) namesSaved(e ActionDone) {
 	}
 }
 
-// saveWWIDs makes LUNs known for the next boot.
-func (mc *Machine) saveWWIDs() {
-	k := &mc.known
-	if k.ask != 0 || len(k.pending) == 0 {
-		return
-	}
-	k.ask, k.writing, k.pending = mc.nextSeq(), k.pending, nil
-	mc.act(SaveWWIDs{Seq: k.ask, WWIDs: slices.Clone(k.writing)})
-}
-
-func (mc *Machine) wwidsSaved(e ActionDone) {
-	writing := mc.known.writing
-	mc.known.ask, mc.known.writing = 0, nil
-	if e.Errno != ErrnoNone {
-		for _, w := range writing { // again with the next scan
-			mc.known.failed = addSorted(mc.known.failed, w)
-		}
-		mc.note(LevelWarning, "wwids", "cannot be written: "+e.Detail+": after a reboot new LUNs are claimed only where the configuration names them")
-	}
-}
-
 // takeConfig takes a new configuration: every path is decided anew; maps follow
 // where a reconfiguration is asked for, or only what arrives later.
 func (mc *Machine) takeConfig(e Configured) { mc.configure(e, false) }
@@ -221,6 +200,7 @@ func (mc *Machine) configure(e Configured, exact bool) {
 		}
 		was := p.decision.Settings
 		mc.decide(p)
+		mc.lookUp(p)
 		mc.retune(p, true)
 		if s := p.decision.Settings; e.Reconfigure && p.checkable() && (s.Prio.V != was.Prio.V || s.PrioArgs.V != was.PrioArgs.V) {
 			mc.hurry(p) // its group is made of what it says now

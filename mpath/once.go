@@ -234,7 +234,7 @@ func (o *Once) end(mc *Machine, now Instant) (ev Event, only []string, done bool
 // Quiet says whether the maps that are meant, nil all, are as they are wanted, as far
 // as can be: nothing is asked or under way for them, and what was written is durable.
 func (mc *Machine) Quiet(only []string) bool {
-	if !mc.started || len(mc.commands) > 0 || mc.names.ask != 0 && !mc.names.hung || mc.known.ask != 0 || len(mc.known.pending) > 0 {
+	if !mc.started || len(mc.commands) > 0 || mc.names.ask != 0 && !mc.names.hung || mc.known.ask != 0 || len(mc.known.pending) > 0 || mc.known.find != 0 {
 		return false
 	}
 	return !slices.ContainsFunc(mc.maps, func(m *mmap) bool {

@@ -256,6 +256,7 @@ func (mc *Machine) takePath(e PathSeen) {
 	}
 	mc.decide(p)
 	mc.decideOthers(p)
+	mc.lookUp(p)
 	switch {
 	case !p.silent():
 		p.lookDelay = 0

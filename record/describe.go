@@ -65,6 +65,8 @@ func because(ev mpath.Event) string {
 			return "/sys/" + e.Dir + " is gone"
 		}
 		return s + " " + e.Detail
+	case mpath.WWIDsFound:
+		return "the wwids file has " + strings.Join(e.WWIDs, " ")
 	case mpath.MapEvent:
 		return "device-mapper's event"
 	case mpath.DeviceHint:

@@ -163,6 +163,8 @@ func (k *model) take(a mpath.Action) {
 		})
 	case mpath.ReadSizes:
 		k.sizes(a)
+	case mpath.FindWWIDs:
+		k.listed(a)
 	case mpath.ResizeMap:
 		k.resize(a)
 	case mpath.Message:
@@ -170,6 +172,15 @@ func (k *model) take(a mpath.Action) {
 	default:
 		k.takeFile(a)
 	}
+}
+
+// listed answers what the wwids file has.
+func (k *model) listed(a mpath.FindWWIDs) {
+	e := mpath.WWIDsFound{Seq: a.Seq}
+	if !k.chance(k.failing) {
+		e.WWIDs = slices.DeleteFunc(slices.Clone(a.WWIDs), func(w string) bool { return !slices.Contains(k.wwids, w) })
+	}
+	k.later(e, soon, sooner)
 }
 
 // takeFile carries out what only writes a file or tells udev.
