@@ -56,7 +56,10 @@ func (b *bench) stopOnce() {
 // askOnce tells the core what is next, until nothing is.
 func (b *bench) askOnce() {
 	for n := 0; b.once != nil && !b.dead; n++ {
-		b.dead = n > restlessAtOnce
+		if b.dead = n > restlessAtOnce; b.dead {
+			b.broken = append(b.broken, Broken{Law: "the core comes to rest", Detail: fmt.Sprintf("it is told what is next %d times at once", n)})
+			return
+		}
 		o := b.once
 		o.at = b.now.After(askOnce)
 		ev, only, done := o.Next(b.mc, b.now)

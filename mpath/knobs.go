@@ -384,7 +384,7 @@ type vote struct {
 	different   bool
 }
 
-func (v *vote) set() bool { return v.of != nil && v.least.V.Mode != policy.TimeoutUnset }
+func (v *vote) set() bool { return v.least.V.Mode != policy.TimeoutUnset }
 
 func (v *vote) cast(p *path, x policy.Value[policy.Timeout]) {
 	switch {

@@ -14,7 +14,7 @@ func (mc *Machine) limit(m *mmap, ps []*path) bool {
 	}
 	var join []*path
 	for _, p := range ps {
-		if !p.inTable && p.limited != kb && len(mc.find.holders[p.id.Dev]) == 0 { // another map may still hold it
+		if p.limited != kb && len(mc.find.holders[p.id.Dev]) == 0 { // this map has it, or another one still does
 			join = append(join, p)
 		}
 	}
@@ -22,7 +22,7 @@ func (mc *Machine) limit(m *mmap, ps []*path) bool {
 		return false
 	}
 	a := LimitPaths{Seq: mc.nextSeq(), WWID: m.wwid, KB: kb, Paths: refs(join), Reason: fmt.Sprintf("max_sectors_kb %d (%s)", kb, m.settings.MaxSectorsKB.Origin)}
-	if m.known && m.have.Live {
+	if m.have.Live {
 		a.Dev = m.have.Dev
 	}
 	for _, p := range join {

@@ -16,8 +16,8 @@ func (mc *Machine) marginalGroups() bool {
 	if mc.rules == nil {
 		return false
 	}
-	s, ok := mc.rules.Config().Defaults.Lookup("marginal_pathgroups")
-	return ok && s.Value == "on"
+	s, _ := mc.rules.Config().Defaults.Lookup("marginal_pathgroups")
+	return s.Value == "on"
 }
 
 // runMarginal notes what an operator says of a path, or of all paths of a map, and
@@ -25,7 +25,7 @@ func (mc *Machine) marginalGroups() bool {
 // whoever calls a path flaky wants it out of the way now.
 func (mc *Machine) runMarginal(c *command, m *mmap) {
 	if c.stage == 0 {
-		if m.known && m.have.Suspended {
+		if m.have.Suspended {
 			mc.finish(c, ReplyRefused, suspendedText)
 			return
 		}
@@ -42,7 +42,7 @@ func (mc *Machine) runMarginal(c *command, m *mmap) {
 		mc.runReload(c, m)
 	case !mc.marginalGroups():
 		mc.finish(c, ReplyDone, "noted; marginal_pathgroups is off, so that it changes no path group")
-	case !m.known || !mc.otherGroups(m):
+	case !mc.otherGroups(m): // or there is no map yet
 		mc.finish(c, ReplyDone, "noted; the path groups stay as they are")
 	default:
 		mc.runReload(c, m)

@@ -135,7 +135,7 @@ func (o *Once) Next(mc *Machine, now Instant) (ev Event, only []string, done boo
 		switch {
 		case len(o.Commands) > 0 && mc.started:
 			o.stage = onceCommands
-		case len(o.Commands) == 0 && mc.Quiet(o.Only):
+		case mc.Quiet(o.Only):
 			o.stage = onceConfigures
 			o.Config.Reconfigure = true
 			return o.Config, nil, false
