@@ -223,7 +223,7 @@ func (o *Once) remain(mc *Machine) bool {
 func (o *Once) end(mc *Machine, now Instant) (ev Event, only []string, done bool) {
 	o.stage, o.ended = onceEnds, now
 	for _, m := range mc.maps {
-		if m.ask != 0 && o.meant(m.wwid) {
+		if o.meant(m.wwid) {
 			o.asking = append(o.asking, m.ask)
 		}
 	}
@@ -234,7 +234,7 @@ func (o *Once) end(mc *Machine, now Instant) (ev Event, only []string, done bool
 // Quiet says whether the maps that are meant, nil all, are as they are wanted, as far
 // as can be: nothing is asked or under way for them, and what was written is durable.
 func (mc *Machine) Quiet(only []string) bool {
-	if !mc.started || len(mc.commands) > 0 || mc.names.ask != 0 && !mc.names.hung || mc.known.ask != 0 || len(mc.known.pending) > 0 || mc.known.find != 0 {
+	if !mc.started || mc.names.ask != 0 && !mc.names.hung || mc.known.ask != 0 || mc.known.find != 0 {
 		return false
 	}
 	return !slices.ContainsFunc(mc.maps, func(m *mmap) bool {
@@ -258,10 +258,9 @@ func (mc *Machine) busyWith(m *mmap) string {
 }
 
 // watched says whether every path of a new table that worked before it has answered
-// since, or never will. A map that gets none, since the kernel refuses it or no path of
-// it works, has nothing to watch.
+// since, or never will.
 func (mc *Machine) watched(m *mmap) bool {
-	return m.part.until == 0 || !slices.ContainsFunc(m.part.kept, func(id PathID) bool {
+	return !slices.ContainsFunc(m.part.kept, func(id PathID) bool {
 		p := mc.path(id)
 		return p != nil && !p.stuck && p.answeredFor <= m.part.loadedAt
 	})

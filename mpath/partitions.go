@@ -16,7 +16,7 @@ func (mc *Machine) partitionMaps(m *mmap) []MapRef {
 	}
 	var out []MapRef
 	for _, r := range mc.other {
-		if u, err := table.ParseUUID(r.UUID); err == nil && partition.NumberOf(u, of) != 0 {
+		if u, _ := table.ParseUUID(r.UUID); partition.NumberOf(u, of) != 0 {
 			out = append(out, r)
 		}
 	}
