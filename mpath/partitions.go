@@ -39,10 +39,7 @@ func (mc *Machine) openedBy(m *mmap) int { return max(0, m.have.Open-len(mc.part
 // renamedPartitions are the names that a map's partition maps get with its own. One
 // that is not called after the map keeps its name.
 func (mc *Machine) renamedPartitions(m *mmap) []PartName {
-	delimiter := ""
-	if s, ok := mc.rules.Config().Defaults.Lookup("partition_delimiter"); ok {
-		delimiter = s.Value
-	}
+	delimiter, _ := mc.rules.Config().Defaults.Lookup("partition_delimiter")
 	from, err := table.KernelName(m.have.Name)
 	if err != nil {
 		return nil
@@ -57,7 +54,7 @@ func (mc *Machine) renamedPartitions(m *mmap) []PartName {
 		if err != nil {
 			continue
 		}
-		if name, ok := partition.Renamed(was, from, to, delimiter); ok && name != was {
+		if name, ok := partition.Renamed(was, from, to, delimiter.Value); ok && name != was {
 			out = append(out, PartName{UUID: r.UUID, Name: r.Name, To: name.Kernel()})
 		}
 	}
