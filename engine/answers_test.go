@@ -3,6 +3,7 @@ package engine
 import (
 	"encoding/binary"
 	"fmt"
+	"io/fs"
 	"os"
 	"slices"
 	"strings"
@@ -36,23 +37,6 @@ func TestNoRoom(t *testing.T) {
 	}
 	if want := []uint32{eAGAIN, eNOMEM, eBUSY, eNFILE, eMFILE}; !slices.Equal(errnos, want) {
 		t.Errorf("errnos %v, want %v", errnos, want)
-	}
-}
-
-// What the core is told of each errno of Linux.
-func TestErrnoOf(t *testing.T) {
-	want := map[uint32]mpath.Errno{
-		0: mpath.ErrnoNone, 1: mpath.ErrnoDenied, 2: mpath.ErrnoGone, 5: mpath.ErrnoIO, 6: mpath.ErrnoGone, 12: mpath.ErrnoNoMem, 13: mpath.ErrnoDenied,
-		16: mpath.ErrnoBusy, 17: mpath.ErrnoExists, 19: mpath.ErrnoGone, 22: mpath.ErrnoInvalid, 30: mpath.ErrnoReadOnly, 110: mpath.ErrnoTimeout, 116: mpath.ErrnoChanged,
-	}
-	for n := range uint32(200) {
-		w, ok := want[n]
-		if !ok {
-			w = mpath.ErrnoOther
-		}
-		if got := errnoOf(n); got != w {
-			t.Errorf("errno %d is %s, want %s", n, got, w)
-		}
 	}
 }
 
@@ -219,5 +203,73 @@ func TestQueryThatNeverFits(t *testing.T) {
 	}
 	if s.Event == nil {
 		t.Error("it does not end")
+	}
+}
+
+// everyPort writes down what comes to it, and answers with an errno's name.
+type everyPort struct{ did []string }
+
+func (p *everyPort) note(format string, args ...any) error {
+	p.did = append(p.did, fmt.Sprintf(format, args...))
+	return fs.ErrPermission
+}
+
+func (p *everyPort) Do(device string, r scsi.Request) scsi.Response {
+	_ = p.note("scsi %s %x", device, r.CDB)
+	return scsi.Response{Errno: eACCES}
+}
+
+func (p *everyPort) Ioctl(cmd uint32, buf []byte) ([]byte, uint32) {
+	_ = p.note("dm %d %x", cmd, buf)
+	return []byte{9}, eACCES
+}
+
+func (p *everyPort) ReadAttr(path string, n int) ([]byte, error) {
+	return []byte("x"), p.note("attr %s %d", path, n)
+}
+func (p *everyPort) ReadDir(path string) ([]string, error) { return nil, p.note("dir %s", path) }
+func (p *everyPort) ReadLink(path string) (string, error)  { return "", p.note("link %s", path) }
+func (p *everyPort) WriteAttr(path, value string) error    { return p.note("set %s %s", path, value) }
+func (p *everyPort) Read(path string) ([]byte, error)      { return []byte("x"), p.note("file %s", path) }
+func (p *everyPort) Remove(path string) error              { return p.note("remove %s", path) }
+func (p *everyPort) List(dir string) ([]string, error)     { return []string{"x"}, p.note("list %s", dir) }
+func (p *everyPort) WriteAtomic(path string, data []byte, mode uint32) error {
+	return p.note("write %s %s %o", path, data, mode)
+}
+
+func (p *everyPort) Replace(path string, was, data []byte, mode uint32) error {
+	return p.note("replace %s %s by %s %o", path, was, data, mode)
+}
+
+// Each kind of request comes to its port as it was asked, and what the port says comes
+// back.
+func TestEachRequestGoesToItsPort(t *testing.T) {
+	for _, tc := range []struct {
+		a   Ask
+		did string
+	}{
+		{Ask{Kind: KindSCSI, Device: "sda", SCSI: scsi.Request{CDB: []byte{1, 2}}}, "scsi sda 0102"},
+		{Ask{Kind: KindDM, DM: dmmap.Call{Cmd: 7, Buf: []byte{3}}}, "dm 7 03"},
+		{Ask{Kind: KindScan}, "dir block"},
+		{Ask{Kind: KindDisk, Device: "sda"}, "link block/sda"},
+		{Ask{Kind: KindAttr, Path: "a"}, "attr a 4096"},
+		{Ask{Kind: KindSetAttr, Path: "a", Text: "b"}, "set a b"},
+		{Ask{Kind: KindFile, Path: "a"}, "file a"},
+		{Ask{Kind: KindWriteFile, Path: "a", Bytes: []byte("b"), Mode: 0o600}, "write a b 600"},
+		{Ask{Kind: KindReplaceFile, Path: "a", Was: []byte("w"), Bytes: []byte("b"), Mode: 0o640}, "replace a w by b 640"},
+		{Ask{Kind: KindRemove, Path: "a"}, "remove a"},
+		{Ask{Kind: KindList, Path: "a"}, "list a"},
+	} {
+		p := &everyPort{}
+		a := Ports{SCSI: p, DM: p, Sysfs: p, Write: p, Files: p}.Perform(tc.a)
+		if len(p.did) == 0 || p.did[0] != tc.did {
+			t.Errorf("%s: %q", tc.did, p.did)
+		}
+		if a.Errno != eACCES && a.SCSI.Errno != eACCES {
+			t.Errorf("%s: %+v", tc.did, a)
+		}
+	}
+	if a := (Ports{}).Perform(Ask{}); a.Errno != eINVAL || a.Detail == "" {
+		t.Errorf("no request: %+v", a)
 	}
 }

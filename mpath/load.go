@@ -192,7 +192,7 @@ func (mc *Machine) planLoad(m *mmap, ps []*path) bool {
 	d := mc.differences(m, ps)
 	var why []string
 	for _, k := range d {
-		if slices.Contains(m.accepted, k.Kind) && k.Kind != "paths" && k.Kind != "stranger" {
+		if slices.Contains(m.accepted, k.Kind) {
 			continue
 		}
 		if (k.Kind == table.FieldGroups.String() || k.Kind == table.FieldOrder.String()) && !mc.mayFailBack(m, ps) {
