@@ -463,7 +463,6 @@ func (c *changing) withdraw(suspended bool, then func() Step) Step {
 	if !c.announced || suspended {
 		return then()
 	}
-	c.announced = false
 	return ask(Ask{Kind: KindRemove, Path: c.loading}, func(Answer) Step { return then() })
 }
 

@@ -267,7 +267,7 @@ func (mc *Machine) unfinished(m *mmap) string {
 	case p.plan.Has(PlanCreate) && !m.known:
 		return "it could not be made" + why
 	case p.plan.Has(PlanReload) && p.loadedAt == 0:
-		if p.asked != 0 {
+		if mc.unanswered(m, m.paths) {
 			return "its paths have not all answered" + why
 		}
 		return "its new table was not loaded" + why

@@ -83,7 +83,7 @@ func (b *bench) showMap(m MapView) {
 		b.say("  node %d:%d %04o", m.Node.UID, m.Node.GID, m.Node.Mode)
 	}
 	if r.Key.Key != 0 || r.Status == PRSet || r.Hold == PRSet {
-		b.say("  reservation %s, held %s, key %s", r.Status, r.Hold, r.Key)
+		b.say("  reservation %s, held %s, key %s of %s", r.Status, r.Hold, r.Key, r.Key.WWID)
 	}
 	for _, g := range m.Groups {
 		b.say("  group %d prio=%d current=%v %v", g.Number, g.Priority, g.Current, g.Paths)

@@ -405,7 +405,7 @@ func (b *bench) effect(a Action) (seq uint64, wwid string, do func(*benchMap) Er
 // setKnobs writes what differs, without a kernel's care for the order.
 func (b *bench) setKnobs(a SetKnobs, errno Errno) Event {
 	e := KnobsSet{Seq: a.Seq, Dir: a.Dir, Busy: errno == ErrnoBusy, Gone: errno == ErrnoGone}
-	if errno != 0 && !e.Gone {
+	if errno != 0 {
 		e.Detail = "write " + a.Dir + ": " + errno.String()
 	}
 	for _, k := range a.Knobs {

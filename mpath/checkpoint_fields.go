@@ -252,7 +252,7 @@ func (b *batch) fields() []field {
 }
 
 func (r *resizing) fields() []field {
-	return []field{{"to", &r.to}, {"asked", &r.asked}, {"nextAt", &r.nextAt}, {"delay", &r.delay}, {"noted", &r.noted}}
+	return []field{{"to", &r.to}, {"nextAt", &r.nextAt}, {"delay", &r.delay}, {"noted", &r.noted}}
 }
 
 func (p *part) fields() []field {

@@ -229,6 +229,11 @@ func TestLawsFire(t *testing.T) {
 			mc.mapOf("w1").part = part{since: 500, asked: 500}
 			return []Action{loadOf("w1", ps[0])}
 		}},
+		{lawAskedFirst, func(mc *Machine, ps []*path) []Action {
+			a := loadOf("w1", ps[0])
+			mc.mapOf("w1").part = part{since: 500, asked: 500, exact: true, plan: MapPlan{Steps: []PlanStep{{Kind: PlanReload}}, After: a.Table.String()}}
+			return []Action{a}
+		}},
 		{lawOneRollback, func(mc *Machine, ps []*path) []Action {
 			mc.mapOf("w1").rolled = 2
 			a := loadOf("w1", ps[0])

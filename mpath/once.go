@@ -249,7 +249,7 @@ func (mc *Machine) busyWith(m *mmap) string {
 		return m.askWhat + ": the kernel has not answered"
 	case m.read != 0:
 		return "its state is being read"
-	case m.touched, m.holdUntil != 0, m.retryAt != 0 && m.retryDelay != 0 && m.retryDelay <= 2*askAgain:
+	case m.touched, m.holdUntil != 0, m.retryAt != 0 && (m.retryDelay != 0 || m.handlerFails > 0) && m.retryDelay <= 2*askAgain:
 		return "its paths have not all answered"
 	case mc.unanswered(m, m.paths) || !mc.watched(m):
 		return "its paths have not all answered since it was asked for a new table"

@@ -71,7 +71,7 @@ func (mc *Machine) awaitClose(m *mmap, users int) {
 		}
 		mc.note(LevelWarning, m.label(), text)
 	}
-	if m.retryAt == 0 || mc.now >= m.retryAt {
+	if m.retryAt == 0 {
 		m.retryAt = mc.now.After(5 * Second)
 		mc.readMap(m)
 	}

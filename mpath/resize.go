@@ -16,7 +16,6 @@ import (
 // resizing is what auto_resize does to a map.
 type resizing struct {
 	to     table.Sectors // the size that a resize is being planned for, 0: that of the map
-	asked  bool          // the sizes are being read for auto_resize
 	nextAt Instant       // none before
 	delay  Span
 	noted  string // why it was not resized, as said
@@ -164,7 +163,7 @@ func (mc *Machine) takeSizes(e SizesRead) {
 		}
 	}
 	mc.answered(&m.ask)
-	m.askWhat, m.resize.asked = "", false
+	m.askWhat = ""
 	for _, s := range e.Sizes {
 		if p := mc.path(s.ID); p != nil && s.Bad == "" {
 			p.seen.Facts.Size = uint64(s.Sectors)
@@ -198,7 +197,6 @@ func (mc *Machine) planResize(m *mmap, ps []*path) bool {
 	case why != "":
 		mc.noteResize(m, why+": waiting for the others")
 		mc.laterResize(m)
-		m.resize.asked = true
 		mc.ask(m, "read sizes", mc.readSizes(m, ps, m.have.Size))
 		return true
 	case size < m.have.Size && mode != "grow_shrink":

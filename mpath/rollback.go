@@ -16,7 +16,7 @@ import (
 // path.
 func (mc *Machine) planRollback(m *mmap, ps []*path) bool {
 	p := &m.part
-	if p.loadedAt == 0 || p.until == 0 || mc.now >= p.until || mc.now < m.pauseUntil || !p.former.settingOK {
+	if p.loadedAt == 0 || mc.now >= p.until || mc.now < m.pauseUntil || !p.former.settingOK {
 		return false
 	}
 	lost := mc.lostSince(p)

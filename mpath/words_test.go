@@ -127,3 +127,26 @@ func TestPathIDOrder(t *testing.T) {
 		}
 	}
 }
+
+// TestCountedWords: without the count; what has no word behind it has none.
+func TestCountedWords(t *testing.T) {
+	for text, want := range map[string]int{"": 0, "0": 0, "1 queue_if_no_path": 1, "2 pg_init_retries 50": 2} {
+		if got := countedWords(text); len(got) != want {
+			t.Errorf("%q: %q", text, got)
+		}
+	}
+}
+
+// TestRivals: who bears the number or the name of another device, and not who is meant.
+func TestRivals(t *testing.T) {
+	mc, ps := lawful()
+	if got := mc.rivals(PathID{Dev: ps[0].id.Dev, Diskseq: 99}, "other"); len(got) != 1 || got[0] != ps[0] {
+		t.Errorf("the same number: %v", got)
+	}
+	if got := mc.rivals(PathID{Dev: ps[0].id.Dev, Diskseq: 99}, "sdb"); len(got) != 2 {
+		t.Errorf("one's number and another one's name: %v", got)
+	}
+	if got := mc.rivals(ps[0].id, "sda"); len(got) != 0 {
+		t.Errorf("itself: %v", got)
+	}
+}
