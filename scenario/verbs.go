@@ -186,10 +186,14 @@ func Verbs() []Verb {
 			Name: "powercut", Usage: "[within=D] PROGRAM ARG... | <<END", Max: -1, Options: []string{within}, Body: MayBody, Raw: true, Program: 1, Side: Lab,
 			Help: "run a program, or the body by sh -e, that ends the machine at once, as `echo b > /proc/sysrq-trigger` does, and boot it again from what was on its disk; LUNs, marks and all that runs are gone",
 		},
+		{
+			Name: "shutdown", Usage: "[match=REGEXP] [within=D] PROGRAM ARG... | <<END", Max: -1, Options: []string{"match", within}, Body: MayBody, Raw: true, Program: 1, Side: Lab,
+			Help: "run a program, or the body by sh -e, that orders the host's end, as `systemctl poweroff` does: the machine must be off in time, in order, with a match on its console; the next verb boots it again from its disk",
+		},
 		{Name: "guest", Usage: "freeze|thaw", Min: 1, Max: 1, Choices: [][]string{{"freeze", "thaw"}}, Side: Lab, Help: "stop and continue the whole guest's CPUs"},
 		{
-			Name: "rootboot", Usage: "IMAGE [append=TEXT] [match=REGEXP] [within=D] <<END", Min: 1, Max: 1, Options: []string{"append", "match", within}, Body: MustBody, Side: Lab,
-			Help: "boot a second machine from an initramfs that this guest has made, its root file system (WWID 35000c500a1b2c3d4) behind two controllers; the body runs in it, what it prints must match, and the machine must switch itself off",
+			Name: "rootboot", Usage: "IMAGE [append=TEXT] [match=REGEXP] [console=REGEXP] [within=D] <<END", Min: 1, Max: 1, Options: []string{"append", "match", "console", within}, Body: MustBody, Side: Lab,
+			Help: "boot a second machine from an initramfs that this guest has made, its root file system (WWID 35000c500a1b2c3d4) behind two controllers; the body runs in it, what it prints must match, its kernel's console too, and the machine must switch itself off",
 		},
 		{Name: "teardown", Usage: "", Help: "take everything down now and assert that nothing is left; done at the end anyway"},
 	}

@@ -265,6 +265,18 @@ func (g *Guest) Alive() bool {
 	}
 }
 
+// Ends waits until QEMU has ended by itself, and says whether it has.
+func (g *Guest) Ends(limit time.Duration) bool {
+	timer := time.NewTimer(limit)
+	defer timer.Stop()
+	select {
+	case <-g.exited:
+		return true
+	case <-timer.C:
+		return !g.Alive()
+	}
+}
+
 // Freeze stops the guest's virtual CPUs by QEMU's monitor, Thaw continues them:
 // a virtual machine's pause, with time standing still in it.
 func (g *Guest) Freeze() error { return g.qmp.command("stop", nil) }

@@ -2,6 +2,7 @@ package run
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -54,12 +55,7 @@ func (s *session) rootboot(c scenario.Command) error {
 	defer cancel()
 	r, err := b.Run(ctx)
 	if err == nil {
-		if want := c.Options["match"]; want != "" {
-			var re *regexp.Regexp
-			if re, err = regexp.Compile("(?s)" + want); err == nil && !re.MatchString(r.Said) {
-				err = fmt.Errorf("it said nothing that matches %q", want)
-			}
-		}
+		err = errors.Join(said("it", r.Said, c.Options["match"]), said("its console", r.Console, c.Options["console"]))
 	}
 	if err != nil {
 		kept := filepath.Join(s.opts.Failures, "rootboot-"+time.Now().Format("150405")+".txt")
@@ -70,6 +66,15 @@ func (s *session) rootboot(c scenario.Command) error {
 	}
 	s.progress("%s", r.Said)
 	return nil
+}
+
+// said holds what a machine said against an expression; "" is none.
+func said(who, text, want string) error {
+	re, err := regexp.Compile("(?s)" + want)
+	if err == nil && !re.MatchString(text) {
+		err = fmt.Errorf("%s said nothing that matches %q", who, want)
+	}
+	return err
 }
 
 // withoutLab leaves out the lab's own programs: they would be most of the image.

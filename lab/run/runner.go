@@ -148,6 +148,11 @@ func (s *session) script(script *scenario.Script) error {
 			return c.Errorf("the lab does not know the verb %s", c.Verb.Name)
 		}
 		err := error(nil)
+		if s.down {
+			if err := s.again(); err != nil {
+				return c.Errorf("%w", err)
+			}
+		}
 		if named := []string{"io", "probe", "hold", "mount", "trigger", "wait-file"}; strings.HasPrefix(c.Verb.Name, "expect ") || slices.Contains(named, c.Verb.Name) {
 			c.Args = slices.Clone(c.Args)
 			err = s.substitute(c.Args) // maps may be named by @wwid:LUN

@@ -25,6 +25,7 @@ type session struct {
 	verbs  map[string]func(scenario.Command) error
 	began  time.Time
 	ready  bool // prepare has run in this guest
+	down   bool // the guest was shut down, and boots again with the next verb
 
 	array    *storage.Array
 	address  map[string]string // "lun port" -> SCSI address without the LUN's number, H:C:T
@@ -117,7 +118,7 @@ func (s *session) table() map[string]func(scenario.Command) error {
 		"expect loads": s.expectCount, "expect suspends": s.expectCount, "expect resumes": s.expectCount,
 		"expect messages": s.expectCount, "expect removes": s.expectCount,
 		"expect log": s.expectLog, "expect no-log": s.expectLog,
-		"run": s.run, "wait": s.wait, "wait-file": s.waitFile, "guest": s.freeze, "powercut": s.powercut, "rootboot": s.rootboot, "teardown": s.teardownVerb,
+		"run": s.run, "wait": s.wait, "wait-file": s.waitFile, "guest": s.freeze, "powercut": s.powercut, "shutdown": s.shutdown, "rootboot": s.rootboot, "teardown": s.teardownVerb,
 	}
 }
 
