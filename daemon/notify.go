@@ -17,6 +17,9 @@ type notifier struct {
 	last     time.Time
 }
 
+// sayLimit is how long systemd may take to make room for a line.
+const sayLimit = 20 * time.Millisecond
+
 func newNotifier() *notifier {
 	n := &notifier{}
 	name := os.Getenv("NOTIFY_SOCKET")
@@ -38,8 +41,11 @@ func newNotifier() *notifier {
 	return n
 }
 
+// say tells systemd something. The loop itself says that it is alive, and must not wait
+// for an init that hangs, as it may on the very map that the loop is to mend.
 func (n *notifier) say(line string) {
 	if n.conn != nil {
+		_ = n.conn.SetWriteDeadline(time.Now().Add(sayLimit))
 		_, _ = n.conn.Write([]byte(line))
 	}
 }
