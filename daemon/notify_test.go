@@ -25,11 +25,12 @@ func TestNotifyDeafInit(t *testing.T) {
 	go func() {
 		defer close(done)
 		for range 1000 { // more than any queue of datagrams: net.unix.max_dgram_qlen
-			_ = n.conn.SetWriteDeadline(time.Now())
+			_ = n.conn.SetWriteDeadline(time.Now().Add(100 * time.Millisecond))
 			if _, err := n.conn.Write([]byte("WATCHDOG=1")); err != nil {
 				break
 			}
 		}
+		_ = n.conn.SetWriteDeadline(time.Time{})
 		n.say("WATCHDOG=1")
 	}()
 	select {
