@@ -230,9 +230,11 @@ func (p *everyPort) ReadAttr(path string, n int) ([]byte, error) {
 func (p *everyPort) ReadDir(path string) ([]string, error) { return nil, p.note("dir %s", path) }
 func (p *everyPort) ReadLink(path string) (string, error)  { return "", p.note("link %s", path) }
 func (p *everyPort) WriteAttr(path, value string) error    { return p.note("set %s %s", path, value) }
-func (p *everyPort) Read(path string) ([]byte, error)      { return []byte("x"), p.note("file %s", path) }
-func (p *everyPort) Remove(path string) error              { return p.note("remove %s", path) }
-func (p *everyPort) List(dir string) ([]string, error)     { return []string{"x"}, p.note("list %s", dir) }
+
+func (p *everyPort) Read(path string) ([]byte, error)  { return []byte("x"), p.note("file %s", path) }
+func (p *everyPort) Remove(path string) error          { return p.note("remove %s", path) }
+func (p *everyPort) List(dir string) ([]string, error) { return []string{"x"}, p.note("list %s", dir) }
+
 func (p *everyPort) WriteAtomic(path string, data []byte, mode uint32) error {
 	return p.note("write %s %s %o", path, data, mode)
 }

@@ -202,9 +202,14 @@ func mapOperations() []operation {
 	}
 	for _, x := range []struct{ what, wwid, name string }{{"a bad id", long, "one"}, {"a bad name", "w1", "a/b"}} {
 		for _, act := range []mpath.Action{
-			mpath.CreateMap{Seq: 1, WWID: x.wwid, Name: x.name, Table: one}, mpath.LoadMap{Seq: 1, WWID: x.wwid, Name: x.name, Table: one}, mpath.ResumeMap{Seq: 1, WWID: x.wwid, Name: x.name},
-			mpath.SuspendMap{Seq: 1, WWID: x.wwid, Name: x.name}, mpath.RemoveMap{Seq: 1, WWID: x.wwid, Name: x.name}, mpath.RenameMap{Seq: 1, WWID: x.wwid, Name: x.name, To: "two"},
-			mpath.Message{Seq: 1, WWID: x.wwid, Name: x.name, Text: "fail_path 8:0"}, mpath.ResizeMap{Seq: 1, WWID: x.wwid, Name: x.name, From: 1, Size: 2, Table: one},
+			mpath.CreateMap{Seq: 1, WWID: x.wwid, Name: x.name, Table: one},
+			mpath.LoadMap{Seq: 1, WWID: x.wwid, Name: x.name, Table: one},
+			mpath.ResumeMap{Seq: 1, WWID: x.wwid, Name: x.name},
+			mpath.SuspendMap{Seq: 1, WWID: x.wwid, Name: x.name},
+			mpath.RemoveMap{Seq: 1, WWID: x.wwid, Name: x.name},
+			mpath.RenameMap{Seq: 1, WWID: x.wwid, Name: x.name, To: "two"},
+			mpath.Message{Seq: 1, WWID: x.wwid, Name: x.name, Text: "fail_path 8:0"},
+			mpath.ResizeMap{Seq: 1, WWID: x.wwid, Name: x.name, From: 1, Size: 2, Table: one},
 		} {
 			ops = append(ops, operation{fmt.Sprintf("%T of %s", act, x.what), act, Engine{}, wellHost()})
 		}
@@ -288,14 +293,29 @@ func onlyOperations() []operation {
 	one := table.Table{First: 1, Groups: []table.Group{{Selector: "service-time", Paths: []table.Path{{Dev: a.Dev, Args: []string{"1"}}}}}}
 	acts := func(w string) []mpath.Action {
 		return []mpath.Action{
-			mpath.CreateMap{Seq: 1, WWID: w, Name: "one", Size: 2048, Table: one, Paths: paths, Owner: mpath.NoOwner()}, mpath.LoadMap{Seq: 1, WWID: w, Name: "one", Size: 2048, Table: one, Paths: paths},
-			mpath.ResumeMap{Seq: 1, WWID: w, Name: "one"}, mpath.RemoveMap{Seq: 1, WWID: w, Name: "one"}, mpath.ReadSizes{Seq: 1, WWID: w, Paths: paths},
-			mpath.ResizeMap{Seq: 1, WWID: w, Name: "one", From: 1024, Size: 2048, Table: one, Paths: paths}, mpath.SuspendMap{Seq: 1, WWID: w, Name: "one"},
-			mpath.RenameMap{Seq: 1, WWID: w, Name: "one", To: "two"}, mpath.Message{Seq: 1, WWID: w, Name: "one", Text: "queue_if_no_path"}, mpath.ForgetLoad{Seq: 1, WWID: w},
-			mpath.MarkFailed{Seq: 1, WWID: w}, mpath.LimitPaths{Seq: 1, WWID: w, KB: 64, Paths: paths}, mpath.SaveWWIDs{Seq: 1, WWIDs: []string{w}}, mpath.SaveWWIDs{Seq: 1, WWIDs: []string{"w1", w}},
-			mpath.SaveDeadlines{Seq: 1}, mpath.SaveNames{Seq: 1}, mpath.SavePRKey{Seq: 1, Key: mpath.PRKey{WWID: w, Key: 1}}, mpath.Trigger{Seq: 1, Name: "sda", Verb: "change"},
-			mpath.SetOwner{Seq: 1, Dev: table.DevNum{Major: 253}, Owner: mpath.NoOwner()}, mpath.SetKnobs{Seq: 1, Dir: "class/scsi_host/host2", Knobs: []mpath.Knob{{Name: "eh_deadline", Value: "30"}}},
-			mpath.Scan{Seq: 1}, mpath.StartCheck{Seq: 1, Path: a, Name: "sda", Checker: "tur", TimeoutMS: 1000}, mpath.Identify{Seq: 1, Name: "sda"},
+			mpath.CreateMap{Seq: 1, WWID: w, Name: "one", Size: 2048, Table: one, Paths: paths, Owner: mpath.NoOwner()},
+			mpath.LoadMap{Seq: 1, WWID: w, Name: "one", Size: 2048, Table: one, Paths: paths},
+			mpath.ResumeMap{Seq: 1, WWID: w, Name: "one"},
+			mpath.RemoveMap{Seq: 1, WWID: w, Name: "one"},
+			mpath.ReadSizes{Seq: 1, WWID: w, Paths: paths},
+			mpath.ResizeMap{Seq: 1, WWID: w, Name: "one", From: 1024, Size: 2048, Table: one, Paths: paths},
+			mpath.SuspendMap{Seq: 1, WWID: w, Name: "one"},
+			mpath.RenameMap{Seq: 1, WWID: w, Name: "one", To: "two"},
+			mpath.Message{Seq: 1, WWID: w, Name: "one", Text: "queue_if_no_path"},
+			mpath.ForgetLoad{Seq: 1, WWID: w},
+			mpath.MarkFailed{Seq: 1, WWID: w},
+			mpath.LimitPaths{Seq: 1, WWID: w, KB: 64, Paths: paths},
+			mpath.SaveWWIDs{Seq: 1, WWIDs: []string{w}},
+			mpath.SaveWWIDs{Seq: 1, WWIDs: []string{"w1", w}},
+			mpath.SaveDeadlines{Seq: 1},
+			mpath.SaveNames{Seq: 1},
+			mpath.SavePRKey{Seq: 1, Key: mpath.PRKey{WWID: w, Key: 1}},
+			mpath.Trigger{Seq: 1, Name: "sda", Verb: "change"},
+			mpath.SetOwner{Seq: 1, Dev: table.DevNum{Major: 253}, Owner: mpath.NoOwner()},
+			mpath.SetKnobs{Seq: 1, Dir: "class/scsi_host/host2", Knobs: []mpath.Knob{{Name: "eh_deadline", Value: "30"}}},
+			mpath.Scan{Seq: 1},
+			mpath.StartCheck{Seq: 1, Path: a, Name: "sda", Checker: "tur", TimeoutMS: 1000},
+			mpath.Identify{Seq: 1, Name: "sda"},
 		}
 	}
 	var ops []operation

@@ -199,8 +199,13 @@ func (s *saveState) fields() []field {
 
 func (k *knownState) fields() []field {
 	return []field{
-		{"ask", &k.ask}, {"writing", &k.writing}, {"pending", &k.pending}, {"failed", &k.failed},
-		{"find", &k.find}, {"asked", &k.asked}, {"unsure", &k.unsure},
+		{"ask", &k.ask},
+		{"writing", &k.writing},
+		{"pending", &k.pending},
+		{"failed", &k.failed},
+		{"find", &k.find},
+		{"asked", &k.asked},
+		{"unsure", &k.unsure},
 	}
 }
 
