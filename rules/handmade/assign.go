@@ -2,7 +2,6 @@ package handmade
 
 import (
 	"fmt"
-	"regexp"
 	"strconv"
 	"strings"
 
@@ -22,7 +21,7 @@ func (a assigned) empty() bool {
 	return a.name == "" && a.owner == "" && a.group == "" && a.mode < 0 && a.why == ""
 }
 
-var account = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.-]{0,31}$`)
+const account pattern = `^[A-Za-z0-9_][A-Za-z0-9_.-]{0,31}$`
 
 // assignments reads what a rule gives.
 func assignments(r udevrule.Rule) assigned {

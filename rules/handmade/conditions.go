@@ -183,13 +183,19 @@ func (t *translator) property(c *conditions, tok udevrule.Token) bool {
 	return true
 }
 
-var (
-	naa6 = regexp.MustCompile(`^0x6[0-9a-fA-F]{31}$`)
+// pattern is an expression that is compiled where it is matched. The udev hook is
+// the same program: it starts for each event of each disk and imports no rules.
+type pattern string
+
+func (p pattern) MatchString(s string) bool { return regexp.MustCompile(string(p)).MatchString(s) }
+
+const (
+	naa6 pattern = `^0x6[0-9a-fA-F]{31}$`
 	// Names of SCSI disks: a letter or more after sd, then digits where it is a partition.
-	fixedSD     = regexp.MustCompile(`^sd[a-z]+[0-9]*$`)
-	partitionSD = regexp.MustCompile(`^sd.*([0-9]|\[[0-9]-?[0-9]*\]\*?|[0-9]\*|[0-9]\?)$`)
-	openSD      = regexp.MustCompile(`^sd(\?+|\*|\[a-z\]\*?|\*\[!0-9\]|\*\[\^0-9\]|\[a-z\]\[a-z\])$`)
-	anyDM       = regexp.MustCompile(`^dm-(\*|\?\*?|\[0-9\]\*?)$`)
+	fixedSD     pattern = `^sd[a-z]+[0-9]*$`
+	partitionSD pattern = `^sd.*([0-9]|\[[0-9]-?[0-9]*\]\*?|[0-9]\*|[0-9]\?)$`
+	openSD      pattern = `^sd(\?+|\*|\[a-z\]\*?|\*\[!0-9\]|\*\[\^0-9\]|\[a-z\]\[a-z\])$`
+	anyDM       pattern = `^dm-(\*|\?\*?|\[0-9\]\*?)$`
 )
 
 // kernel reads a pattern of kernel names. With an id beside it only says which
