@@ -85,10 +85,10 @@ func sectionOf() map[place]policy.Section {
 type vocabulary map[place]map[string]policy.Keyword
 
 func newVocabulary() vocabulary {
-	v := vocabulary{}
+	v, keywords := vocabulary{}, policy.Keywords()
 	for p, section := range sectionOf() {
 		v[p] = map[string]policy.Keyword{}
-		for _, k := range policy.Keywords() {
+		for _, k := range keywords {
 			if k.Sections&section == 0 || k.Native {
 				continue
 			}

@@ -13,7 +13,14 @@ type pattern struct {
 	any     bool
 	literal string
 	expr    *ere.Expr
+	// later is compiled where it is asked for: the products of built-in entries, which
+	// are only looked at where the vendor fits. A process that decides about one disk
+	// and ends needs next to none of them.
+	later string
 }
+
+// maxLiteral is the longest text that is looked for as it stands, bytes.
+const maxLiteral = 255
 
 // compilePattern reads an ERE; "" matches all. A pattern that does not compile
 // matches nothing, as in multipath-tools, but is told.
@@ -21,14 +28,19 @@ func compilePattern(text string) (pattern, error) {
 	if text == "" {
 		return pattern{any: true}, nil
 	}
+	if literal(text) {
+		return pattern{literal: text}, nil // half of the built-in table; the udev hook reads it for each event
+	}
 	expr, err := ere.Compile(text)
 	if err != nil {
 		return pattern{}, err
 	}
-	if !strings.ContainsAny(text, `\^$.[]|()*+?{}`) {
-		return pattern{literal: text}, nil
-	}
 	return pattern{expr: expr}, nil
+}
+
+// literal says whether an expression, which may be empty, has no special character.
+func literal(text string) bool {
+	return len(text) <= maxLiteral && !strings.ContainsAny(text, `\^$.[]|()*+?{}`)
 }
 
 // match reports whether a device's string fits. A string that the device does
@@ -39,6 +51,9 @@ func (p pattern) match(s string) bool {
 		return true
 	case p.literal != "":
 		return s == "" || strings.Contains(s, p.literal)
+	case p.later != "":
+		expr, err := ere.Compile(p.later)
+		return err == nil && (s == "" || expr.Match(s))
 	default:
 		return p.expr != nil && (s == "" || p.expr.Match(s))
 	}
@@ -72,6 +87,10 @@ func compileDevices(devices []Device) (out []compiledDevice, problems []Problem)
 			{"vendor", d.Vendor, &c.vendor}, {"product", d.Product, &c.product}, {"revision", d.Revision, &c.revision},
 		} {
 			var err error
+			if d.BuiltIn && field.name == "product" && !literal(field.text) {
+				*field.to = pattern{later: field.text}
+				continue
+			}
 			if *field.to, err = compilePattern(field.text); err != nil {
 				problems = append(problems, Problem{
 					Origin: d.Origin,

@@ -129,6 +129,9 @@ func (d *decider) path(disk sysfs.Disk, env uevent.Props, who manager) (a answer
 // that would change the answer: to look means to read of every map.
 func (d *decider) decide(id scsi.Identity, facts *policy.Facts) policy.Decision {
 	without := d.rules.Decide(id, *facts, d.state.policy)
+	if without.Claim == policy.ClaimYes || without.Claim == policy.ClaimFinal {
+		return without // a map speaks for a disk, never against it
+	}
 	facts.MapExists = true
 	with := d.rules.Decide(id, *facts, d.state.policy)
 	same := with.Claim == without.Claim && with.Verdict == without.Verdict && with.Reason == without.Reason
