@@ -48,3 +48,54 @@ func TestSeries(t *testing.T) {
 		t.Errorf("got %s", got)
 	}
 }
+
+// An answer that lacks a map or a path is no answer: quick and wrong is not measured.
+func TestDeedsWantWholeAnswers(t *testing.T) {
+	const maps = 3
+	var topology, json, paths strings.Builder
+	for range maps {
+		topology.WriteString("mpatha (3600) dm-0 A,B\nsize=8.0M\n")
+		json.WriteString(`{"uuid" : "3600",`)
+		for range pathsEach {
+			topology.WriteString("  |- 0:0:0:0 sda 8:0 active ready running\n")
+			json.WriteString(`"chk_st" : "ready",`)
+			paths.WriteString("0:0:0:0 sda 8:0 1 active ready running XX........ 14/20\n")
+		}
+	}
+	whole := map[string]string{
+		"multipath -ll": topology.String(), "show topology": topology.String(), "show maps json": json.String(), "show paths": paths.String(),
+		"multipath -u": "DM_MULTIPATH_DEVICE_PATH=\"1\"\n",
+	}
+	for _, d := range deeds() {
+		out, ok := whole[d.name]
+		if !ok {
+			t.Fatalf("%s: no answer to try", d.name)
+		}
+		less := strings.Replace(strings.Replace(out, "ready", "faulty", 1), "active", "failed", 1)
+		if !d.right(out, maps) || d.right("", maps) || d.right(strings.Replace(less, `="1"`, `="0"`, 1), maps) && d.name != "show maps json" {
+			t.Errorf("%s: a wrong answer is taken, or a right one is not", d.name)
+		}
+		if d.name != "multipath -u" && d.right(out, maps+1) {
+			t.Errorf("%s: an answer without one of the maps is taken", d.name)
+		}
+	}
+}
+
+// processor sees what this process spends.
+func TestProcessor(t *testing.T) {
+	before, err := processor(os.Getpid())
+	if err != nil {
+		t.Fatal(err)
+	}
+	sum := 0
+	for end := time.Now().Add(20 * time.Millisecond); time.Now().Before(end); {
+		sum++
+	}
+	after, err := processor(os.Getpid())
+	if err != nil || after <= before {
+		t.Errorf("%v before and %v after %d turns, %v", before, after, sum, err)
+	}
+	if _, err := processor(1 << 30); err == nil {
+		t.Error("a process that is not there has spent something")
+	}
+}

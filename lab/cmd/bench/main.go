@@ -1,6 +1,7 @@
 // Command bench measures, in the lab's guest, how long Debian's multipath -t and
 // ours take for a large configuration, in turns, and what our own steps take with
-// 100,000 bindings and lookups. `make bench` runs it.
+// 100,000 bindings and lookups; and the clients of both daemons, in turns. `make
+// bench` runs it.
 package main
 
 import (
@@ -31,8 +32,19 @@ func run(args []string) error {
 	if len(args) == 1 && args[0] == "steps" {
 		return steps(guest, os.Stdout)
 	}
+	if len(args) == 4 && args[0] == "commands" {
+		var n [3]int
+		for i, text := range args[1:] {
+			v, err := strconv.Atoi(text)
+			if err != nil || v < 1 {
+				return fmt.Errorf("%q is no number from 1", text)
+			}
+			n[i] = v
+		}
+		return commands(n[0], n[1], n[2], os.Stdout)
+	}
 	if len(args) != 1 {
-		return fmt.Errorf("usage: bench ROUNDS | bench steps")
+		return fmt.Errorf("usage: bench ROUNDS | bench steps | bench commands MAPS ROUNDS TIMES")
 	}
 	rounds, err := strconv.Atoi(args[0])
 	if err != nil || rounds < 3 {
