@@ -151,6 +151,10 @@ func (mc *Machine) ask(m *mmap, what string, a Action) {
 	mc.act(a)
 }
 
+// freshProof is how old the proof of a path's identity may be that brings it back in the
+// kernel. It is older where the map was busy, suspended or not adopted meanwhile.
+const freshProof = 2 * Second
+
 // planPaths fails and reinstates paths in the kernel, on edges only: what the
 // kernel already has is not sent again.
 func (mc *Machine) planPaths(m *mmap, ps []*path) bool {
@@ -172,6 +176,11 @@ func (mc *Machine) planPaths(m *mmap, ps []*path) bool {
 				Text: "fail_path " + p.id.Dev.String(), Reason: p.whyDown(),
 			})
 			return true
+		case p.kernelFailed && mc.now.Since(p.verifiedAt) > freshProof && p.up() && p.proven() && !mc.ghostAlone(p, ps):
+			// No I/O goes there, so that nothing tells what has become of it since.
+			if p.checkSeq == 0 {
+				mc.hurry(p)
+			}
 		case p.up() && p.kernelFailed && p.proven() && !mc.ghostAlone(p, ps):
 			// If its answer shows it failed, that is news: I/O failed on it again.
 			p.reinstated, p.kernelFailed = mc.now, false
