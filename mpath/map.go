@@ -329,7 +329,7 @@ func (mc *Machine) takeTruth(m *mmap, t Truth) {
 }
 
 func (mc *Machine) noteSuspended(m *mmap) {
-	if !m.have.Suspended {
+	if !m.have.Suspended || !m.have.Live { // what has no table is no more than not begun
 		m.suspNoted = false
 		return
 	}

@@ -23,8 +23,8 @@ func (s *Storm) watch() {
 	}
 	now := s.w.Now()
 	for _, m := range s.w.Devices() {
-		switch {
-		case !m.Suspended() || s.foreign[m] || !s.d.Running() || s.d.Hung() > 0 || s.w.FailDM > 0:
+		switch { // what has no table waits for a path that works, to get its first one
+		case !m.Suspended() || m.Table() == "" || s.foreign[m] || !s.d.Running() || s.d.Hung() > 0 || s.w.FailDM > 0:
 			delete(s.suspended, m)
 		case s.suspended[m] == 0:
 			s.suspended[m] = now
