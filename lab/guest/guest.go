@@ -87,7 +87,7 @@ func Start(ctx context.Context, c Config) (*Guest, error) {
 		c.Memory = 1024
 	}
 	if c.Limit == 0 {
-		c.Limit = 90 * time.Second
+		c.Limit = 4 * time.Minute
 	}
 	accel := c.Accel
 	if accel == "" {
