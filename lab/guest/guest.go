@@ -50,7 +50,7 @@ type Config struct {
 	Writes string
 	Accel  Accel         // the zero value asks PickAccel
 	Talk   io.Writer     // progress, one line each; nil: none
-	Limit  time.Duration // for the boot; 0: 90 s
+	Limit  time.Duration // for the boot; 0: 4 min
 }
 
 // Inject is one file for the guest's root.
