@@ -29,14 +29,10 @@ func fileDone(seq uint64, what, name string) Next {
 // edit changes a state file's content. A nil result: nothing to change.
 type edit func(have []byte) (want []byte, err error)
 
-// updateTries is how often a file is edited anew because another process wrote it
-// between reading and writing: `multipath -a` for one.
-const updateTries = 10
-
-// update reads a state file, edits it and writes it as a whole. Any trouble ends
-// the action; then goes on where there is none.
+// update reads a state file, edits it and writes it as a whole: statefile.Edit in steps.
+// Any trouble ends the action; then goes on where there is none.
 func (e *Engine) update(seq uint64, name string, change edit, then func() Step) Step {
-	return e.updateAgain(seq, name, change, then, updateTries)
+	return e.updateAgain(seq, name, change, then, statefile.EditTries)
 }
 
 func (e *Engine) updateAgain(seq uint64, name string, change edit, then func() Step, tries int) Step {

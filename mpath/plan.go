@@ -176,12 +176,14 @@ func (mc *Machine) planPaths(m *mmap, ps []*path) bool {
 				Text: "fail_path " + p.id.Dev.String(), Reason: p.whyDown(),
 			})
 			return true
-		case p.kernelFailed && mc.now.Since(p.verifiedAt) > freshProof && p.up() && p.proven() && !mc.ghostAlone(p, ps):
-			// No I/O goes there, so that nothing tells what has become of it since.
-			if p.checkSeq == 0 {
-				mc.hurry(p)
-			}
 		case p.up() && p.kernelFailed && p.proven() && !mc.ghostAlone(p, ps):
+			if mc.now.Since(p.verifiedAt) > freshProof {
+				// No I/O goes there, so that nothing tells what has become of it since.
+				if p.checkSeq == 0 {
+					mc.hurry(p)
+				}
+				continue
+			}
 			// If its answer shows it failed, that is news: I/O failed on it again.
 			p.reinstated, p.kernelFailed = mc.now, false
 			mc.ask(m, "reinstate "+p.id.Dev.String(), Message{

@@ -111,7 +111,7 @@ func TestEditRefusals(t *testing.T) {
 		}
 		return append(have, 'x'), nil
 	}
-	if err := Edit(d, WWIDsPath, ModePrivate, moving); !errors.Is(err, ErrChanged) || n != editTries {
+	if err := Edit(d, WWIDsPath, ModePrivate, moving); !errors.Is(err, ErrChanged) || n != EditTries {
 		t.Errorf("a file that moves all the time: %v after %d", err, n)
 	}
 }

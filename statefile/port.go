@@ -67,14 +67,14 @@ var (
 	ErrUnprintable = errors.New("cannot be written in this format")
 )
 
-// editTries is how often a change is made anew because the file has moved.
-const editTries = 10
+// EditTries is how often a change is made anew because the file has moved.
+const EditTries = 10
 
 // Edit changes a state file that others change too: what change makes of the content
 // of the moment is what the file holds then. The same content is not written; a file
 // that is not there is empty. The error of change is given back as it is.
 func Edit(p Port, path string, mode uint32, change func(have []byte) ([]byte, error)) error {
-	for range editTries {
+	for range EditTries {
 		have, err := p.Read(path)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
@@ -87,7 +87,7 @@ func Edit(p Port, path string, mode uint32, change func(have []byte) ([]byte, er
 			return err
 		}
 	}
-	return fmt.Errorf("write %s: %w, %d times", path, ErrChanged, editTries)
+	return fmt.Errorf("write %s: %w, %d times", path, ErrChanged, EditTries)
 }
 
 // Problem is a line that was not understood. It stays in the file.

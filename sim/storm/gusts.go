@@ -13,11 +13,9 @@ var actions = [...]string{
 	"SaveNames", "SaveWWIDs", "SaveDeadlines", "Trigger", "SetOwner", "MarkFailed", "ForgetLoad", "LimitPaths", "SetKnobs", "SuspendMap",
 }
 
-// denseActions are what the gusts of a dense storm meet in turn: those that are in flight
-// for a moment only, or that seldom follow from what brings them about, more often.
-var denseActions = [...]string{
-	"Scan", "ListMaps", "Identify", "ReadMap", "StartCheck", "CreateMap", "LoadMap", "Message", "ResumeMap", "RemoveMap", "RenameMap",
-	"SaveNames", "SaveWWIDs", "SaveDeadlines", "Trigger", "SetOwner", "MarkFailed", "ForgetLoad", "LimitPaths", "SetKnobs", "SuspendMap",
+// rareActions are in flight for a moment only, or seldom follow from what brings them
+// about: gusts of a dense storm meet them more often than the others.
+var rareActions = [...]string{
 	"ForgetLoad", "LimitPaths", "SuspendMap", "ForgetLoad", "LimitPaths", "SuspendMap", "SuspendMap", "ResumeMap", "RenameMap", "Message",
 }
 

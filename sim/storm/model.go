@@ -560,7 +560,6 @@ func (k *model) joined(seq uint64, paths []mpath.PathRef) bool {
 	return false
 }
 
-// setPath changes a path's state in the kernel: false where the table lacks it.
 // wouldRevive says whether a table would make a path active that the kernel has failed
 // since the load was decided. The engine asks the kernel right before the exchange.
 func (m *modelMap) wouldRevive(t table.Table, fail []table.DevNum) bool {
@@ -572,6 +571,7 @@ func (m *modelMap) wouldRevive(t table.Table, fail []table.DevNum) bool {
 	return false
 }
 
+// setPath changes a path's state in the kernel: false where the table lacks it.
 func (m *modelMap) setPath(dev string, st table.PathState) bool {
 	found := false
 	s := m.truth.Status

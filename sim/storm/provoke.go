@@ -84,8 +84,8 @@ func (s *Storm) newLUN() {
 	s.add(p, 2)
 }
 
-// joinPath lets a path come. Where every LUN of a small host has as many as it may have,
-// one that nothing is meant to happen to any more makes room.
+// joinPath lets a path come. On a small host, where a LUN soon has as many as it may
+// have, one of them makes room.
 func (s *Storm) joinPath(g Gust) {
 	p := s.lun(g.Y)
 	if s.dense && s.paths(p) >= p.most {

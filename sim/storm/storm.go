@@ -145,6 +145,7 @@ func (s *Storm) forecast(r *rand.Rand) []Gust {
 	if s.dense {
 		n += 40
 	}
+	inTurn := slices.Concat(actions[:], rareActions[:])
 	out := make([]Gust, n)
 	for i := range out {
 		g := Gust{Wait: mpath.Span(r.Int64N(int64(6 * second))), X: r.Uint32(), Y: r.Uint32(), Z: r.Uint32()}
@@ -159,9 +160,9 @@ func (s *Storm) forecast(r *rand.Rand) []Gust {
 			g.During = actions[r.IntN(len(actions))]
 			g.Wait /= 4
 		}
-		if s.dense { // each gust meets each action as often as any other
-			pair := (int(s.Seed/2)*maxDenseGusts + i) % (len(s.kinds) * len(denseActions))
-			g.Kind, g.During = pair/len(denseActions), denseActions[pair%len(denseActions)]
+		if s.dense { // each gust meets each action in turn
+			pair := (int(s.Seed/2)*maxDenseGusts + i) % (len(s.kinds) * len(inTurn))
+			g.Kind, g.During = pair/len(inTurn), inTurn[pair%len(inTurn)]
 		}
 		out[i] = g
 	}
