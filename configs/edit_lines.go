@@ -62,10 +62,10 @@ func (r *reader) take(l *fileLine, read line) {
 	}
 }
 
-// hiddenStatement gives keyword and value of a comment like `#	devnode ".*"`.
+// hiddenStatement gives keyword and value of a comment like `#	devnode ".*" # all`.
 func hiddenStatement(raw []byte) []token {
 	rest, ok := bytes.CutPrefix(bytes.TrimLeft(raw, " \t"), []byte{'#'})
-	if !ok || bytes.ContainsAny(rest, "#!{}\x00") {
+	if !ok || bytes.IndexByte(rest, 0) >= 0 {
 		return nil
 	}
 	t := tokens(bytes.TrimRight(rest, "\r\n"), maxTokens)

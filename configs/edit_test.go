@@ -62,6 +62,7 @@ func TestApplyEdits(t *testing.T) {
 		{"a comment it becomes", "hide foreign", "defaults {\n\tenable_foreign \"nvme\" # mine\n}\n", "defaults {\n#\tenable_foreign \"nvme\" # mine\n}\n"},
 		{"enable hides what blacklists all", "enable", "blacklist {\n\tdevnode \"^sda$\"\n\tdevnode \".*\"\n\tdevnode ^.*$\n}\n", "blacklist {\n\tdevnode \"^sda$\"\n#\tdevnode \".*\"\n#\tdevnode ^.*$\n}\n"},
 		{"disable shows it again", "disable", "blacklist {\n\tdevnode \"^sda$\"\n#\tdevnode \".*\"\n}\n", "blacklist {\n\tdevnode \"^sda$\"\n\tdevnode \".*\"\n}\n"},
+		{"with what stands behind it", "disable", "blacklist {\n# devnode \".*\" # all\n}\n", "blacklist {\n devnode \".*\" # all\n}\n"},
 		{"once", "disable", "blacklist {\n#\tdevnode \".*\"\n#\tdevnode \".*\"\n}\n", "blacklist {\n\tdevnode \".*\"\n#\tdevnode \".*\"\n}\n"},
 		{"a comment elsewhere is none", "disable", "# devnode \".*\"\nblacklist {\n# devnode \".*\" hides all\n}\n", "# devnode \".*\"\nblacklist {\n\tdevnode \".*\"\n# devnode \".*\" hides all\n}\n"},
 		{"a section's old name", "disable", "devnode_blacklist {\n\twwid 36a\n}\n", "devnode_blacklist {\n\tdevnode \".*\"\n\twwid 36a\n}\n"},

@@ -1,5 +1,5 @@
 // Command pathkeeper is the daemon, the command line and the udev hook of
-// Pathkeeper. Called as multipath, multipathd, kpartx or scsi_id it answers as they do.
+// Pathkeeper. Called as multipath, multipathd, kpartx, mpathconf or scsi_id it answers as they do.
 package main
 
 import (
@@ -32,7 +32,7 @@ func main() { os.Exit(dispatch(os.Args, streams{os.Stdout, os.Stderr})) }
 
 // personalities are the programs that `pathkeeper NAME` is, too, where no link has
 // their name; udev's rule calls kpartx so.
-var personalities = []string{"multipath", "multipathd", "multipathc", "kpartx"}
+var personalities = []string{"multipath", "multipathd", "multipathc", "kpartx", "mpathconf"}
 
 // dispatch goes by the program's name, then by the udev hook: both must start in a
 // blink, so they come before the command tree is built.
@@ -54,6 +54,8 @@ func dispatch(args []string, std streams) int {
 		return multipathdMain(args, os.Stdin, std)
 	case "kpartx":
 		return kpartxMain(args, std)
+	case "mpathconf":
+		return mpathconfMain(args, std)
 	case readerName:
 		return readerMain(args, std)
 	case "mpathpersist":

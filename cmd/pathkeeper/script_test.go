@@ -15,7 +15,7 @@ func TestMain(m *testing.M) {
 		os.Exit(hookAt(os.Args))
 	}
 	run := func() { os.Exit(dispatch(os.Args, streams{os.Stdout, os.Stderr})) }
-	testscript.Main(m, map[string]func(){"pathkeeper": run, "multipath": run, "multipathd": run, "scsi_id": run, "kpartx": run, readerName: run})
+	testscript.Main(m, map[string]func(){"pathkeeper": run, "multipath": run, "multipathd": run, "scsi_id": run, "kpartx": run, readerName: run, "mpathconf": func() { os.Exit(runMpathconfAt()) }})
 }
 
 // What the program says to whoever calls it wrongly, or where nothing is there to
