@@ -236,6 +236,31 @@ func TestScriptsParse(t *testing.T) {
 	}
 }
 
+// mpathconf is a name of Red Hat's package: the RPM has its link, its completion and its
+// page, Debian's packages have none of them.
+func TestMpathconfIsRedHats(t *testing.T) {
+	// A program that answers as every name.
+	fake := filepath.Join(t.TempDir(), "fake")
+	if err := os.WriteFile(fake, []byte("#!/bin/sh\necho usage\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for _, named := range []string{"", "mpathconf"} {
+		out, err := exec.Command("./programs.sh", append([]string{fake}, strings.Fields(named)...)...).Output()
+		if err != nil || slices.Contains(strings.Fields(string(out)), "mpathconf") != (named != "") || !strings.Contains(string(out), "multipathd\n") {
+			t.Errorf("%q: %v: %s", named, err, out)
+		}
+	}
+	for file, want := range map[string]string{
+		"build-rpm": "programs.sh \"$bin\" mpathconf", "pathkeeper.spec": "%{_prefix}/sbin/mpathconf\n",
+		"build-deb": "rm \"$1/usr/share/bash-completion/completions/mpathconf\" \"$1/usr/share/pathkeeper/man/man8/mpathconf.8.gz\"",
+	} {
+		b, err := os.ReadFile(file)
+		if err != nil || !strings.Contains(string(b), want) {
+			t.Errorf("%s: no %q: %v", file, want, err)
+		}
+	}
+}
+
 // The spec file, where rpm's tools are installed; `make rpm` builds by it. That it names
 // what `make install` places is looked at in any case.
 func TestSpec(t *testing.T) {

@@ -3,6 +3,8 @@ package main
 import (
 	"bytes"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -49,6 +51,7 @@ func completions(std streams) ([]completionFile, error) {
 		{dir + "multipathd", multipathdBash("multipathd")},
 		{dir + "multipathc", multipathdBash("multipathc")},
 		{dir + "kpartx", kpartxBash()},
+		{dir + "mpathconf", mpathconfBash()},
 		{"zsh/site-functions/_pathkeeper", zsh.String()},
 		{"fish/vendor_completions.d/pathkeeper.fish", fish.String()},
 	}, nil
@@ -124,5 +127,29 @@ _pathkeeper_kpartx() {
 	esac
 }
 complete -F _pathkeeper_kpartx kpartx
+`
+}
+
+func mpathconfBash() string {
+	var cases strings.Builder
+	known, options := mpathconfValues(), "--enable --disable"
+	for _, name := range slices.Sorted(maps.Keys(known)) {
+		options += " --" + name
+		if words := known[name]; words != nil {
+			fmt.Fprintf(&cases, "\t--%s) COMPREPLY=($(compgen -W \"%s\" -- \"$word\")); return ;;\n", name, strings.Join(words, " "))
+		}
+	}
+	return `# bash completion for mpathconf
+
+_pathkeeper_mpathconf() {
+	local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]}
+	case $before in
+` + cases.String() + `	--outfile) COMPREPLY=($(compgen -f -- "$word")); return ;;
+	--allow) COMPREPLY=($(compgen -W "$(cat /sys/block/dm-*/dm/name 2>/dev/null)" -- "$word")); return ;;
+	--option) return ;;
+	esac
+	COMPREPLY=($(compgen -W "` + options + `" -- "$word"))
+}
+complete -F _pathkeeper_mpathconf mpathconf
 `
 }

@@ -44,6 +44,8 @@ func TestBashCompletes(t *testing.T) {
 		{"kpartx", "/dev/nu", []string{"/dev/null"}, nil},
 		{"multipath", "-l", []string{"-l", "-ll"}, []string{"-v"}},
 		{"multipath", "-v ", []string{"0", "2"}, []string{"-l"}},
+		{"mpathconf", "--e", []string{"--enable", "--enable_foreign"}, []string{"--disable"}},
+		{"mpathconf", "--find_multipaths ", []string{"yes", "smart"}, []string{"--enable"}},
 	} {
 		words := append([]string{c.program}, strings.Split(c.typed, " ")...)
 		script := filepath.Join(t.TempDir(), "script")

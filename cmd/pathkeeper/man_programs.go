@@ -67,6 +67,24 @@ A disk that queues because it has no path is waited for no longer than 20 second
 			exit: "how many partitions could not be seen to, which is 0 if all is well, and 1 for everything else.",
 			see:  []string{"multipath(8)", "multipath.conf(5)", "pathkeeper(8)"},
 		},
+		{
+			name: "mpathconf", short: "create, change and show /etc/multipath.conf", usage: mpathconfUsage,
+			description: `mpathconf is the command of that name on Red Hat's systems, for installers, roles and
+guides that call it. Without a command it says what is in force, drop-ins included. With
+one it changes /etc/multipath.conf, or makes it, with user_friendly_names and
+find_multipaths yes, where there is none.
+
+Only what is asked for changes: comments, order and everything else stay as they are.
+The file from before is kept as FILE.old. The new one takes its place as a whole or not
+at all, and only where it has no error and what was asked for is what it says; a file
+that has an error is not touched. Where pathkeeper.yaml is the configuration nothing is
+changed, since multipath.conf is not read beside it.
+
+--disable takes no map away: what is there goes on as it is. With --with_multipathd y
+the daemon stops, and nobody checks the paths of the maps that stay.`,
+			exit: "0 if all that was asked for is done, 1 if not; standard error says why.",
+			see:  []string{"multipath(8)", "multipathd(8)", "multipath.conf(5)", "pathkeeper(8)"},
+		},
 	}
 	return slices.DeleteFunc(all, func(p programPage) bool { return !slices.Contains(personalities, p.name) })
 }
@@ -86,7 +104,13 @@ func (s programPage) text() string {
 	}
 	p.Section("Exit status")
 	p.Text(strings.ToUpper(s.exit[:1]) + s.exit[1:])
-	if s.name != "kpartx" { // which reads no configuration and asks no daemon
+	switch s.name {
+	case "kpartx": // which reads no configuration and asks no daemon
+	case "mpathconf":
+		p.Section("Files")
+		p.Item("/etc/multipath.conf", "What is changed, or made.")
+		p.Item("/etc/multipath.conf.old", "What it was before the last change.")
+	default:
 		p.Section("Environment")
 		p.Item("MULTIPATH_SOCKET_NAME", "Another socket to ask the daemon at; a leading @ means an abstract one.")
 		filesOf(p)

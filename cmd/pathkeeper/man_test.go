@@ -100,6 +100,11 @@ func TestManPagesSayAll(t *testing.T) {
 	if page := pages["man8/kpartx.8"]; strings.Contains(page, "MULTIPATH_SOCKET_NAME") || strings.Contains(page, "api.sock") {
 		t.Error("kpartx(8) promises a daemon and files that kpartx does not use")
 	}
+	for name := range mpathconfValues() {
+		if !strings.Contains(pages["man8/mpathconf.8"], "--"+name+" ") {
+			t.Errorf("mpathconf(8) does not have --%s", name)
+		}
+	}
 	for _, name := range personalities {
 		page, ok := pages["man8/"+name+".8"]
 		if !ok {
