@@ -237,11 +237,13 @@ func TestMpathconfStatus(t *testing.T) {
 	}{
 		{"nothing", nil, "multipath is enabled\nfind_multipaths is strict\nuser_friendly_names is disabled\n" + quiet + "dm_multipath module is not loaded\nmultipathd is not running\n", "there is no"},
 		{
-			"as made", map[string]string{mpathconfFile: mpathconfStart, "/sys/module/dm_multipath/x": "", "/units": strings.ReplaceAll(unitsOurs, "%s", "active")},
+			"as made",
+			map[string]string{mpathconfFile: mpathconfStart, "/sys/module/dm_multipath/x": "", "/units": strings.ReplaceAll(unitsOurs, "%s", "active")},
 			"multipath is enabled\nfind_multipaths is yes\nuser_friendly_names is enabled\n" + quiet + "dm_multipath module is loaded\nmultipathd is running\n", "",
 		},
 		{
-			"all", map[string]string{
+			"all",
+			map[string]string{
 				mpathconfFile:                  "defaults {\nuser_friendly_names no\nfind_multipaths 0\nrecheck_wwid 1\nenable_foreign \".*\"\n}\nblacklist {\ndevnode ^.*$\n}\nblacklist_exceptions {\nproperty \"(SCSI_IDENT_|ID_WWN)\"\n}\n",
 				"/etc/multipath/conf.d/a.conf": "defaults {\nuser_friendly_names yes\n}\n", "/proc/modules": "dm_multipath 53248 2 dm_service_time, Live 0x0\n", "/listens": "",
 			},
@@ -249,7 +251,8 @@ func TestMpathconfStatus(t *testing.T) {
 				"dm_multipath module is loaded\nmultipathd is running\n", "",
 		},
 		{
-			"YAML", map[string]string{mpathconfFile: mpathconfStart, "/etc/pathkeeper/pathkeeper.yaml": "defaults:\n  find_multipaths: smart\n  enable_foreign: nvme\n"},
+			"YAML",
+			map[string]string{mpathconfFile: mpathconfStart, "/etc/pathkeeper/pathkeeper.yaml": "defaults:\n  find_multipaths: smart\n  enable_foreign: nvme\n"},
 			"multipath is enabled\nfind_multipaths is smart\nuser_friendly_names is disabled\nrecheck_wwid is disabled\ndefault property blacklist is disabled\n" +
 				"enable_foreign is set (foreign multipath devices may not be shown)\ndm_multipath module is not loaded\nmultipathd is not running\n", "pathkeeper.yaml is the configuration here",
 		},
