@@ -55,20 +55,22 @@ func (h mpathconfHost) there(path string) bool {
 	return err == nil
 }
 
-// absolute is a name of the command line as a path.
+// absolute is a name of the command line as a path. Below /dev and /proc are names of
+// what the caller has open, /dev/stdout for one, which cannot be replaced as a whole.
 func (h mpathconfHost) absolute(name string) (string, error) {
-	if filepath.IsAbs(name) {
-		return filepath.Clean(name), nil
-	}
 	abs, err := filepath.Abs(name)
 	if err != nil {
 		return "", fmt.Errorf("--outfile %s: %w", name, err)
+	}
+	if strings.HasPrefix(abs, "/dev/") || strings.HasPrefix(abs, "/proc/") {
+		return "", fmt.Errorf("--outfile %s: a file is wanted, to be replaced as a whole; nothing was changed", name)
 	}
 	return abs, nil
 }
 
 // write replaces a file, or makes it. What it held is kept as FILE.old. A link is
-// followed: it stays, and leads to the new file. Owner and mode stay, too.
+// followed: it stays, and leads to the new file. The mode stays, too. Of two calls at
+// once the later one finds that the host's own file is not what it has read.
 func (h mpathconfHost) write(path string, was []byte, there bool, data []byte) error {
 	at, err := h.target(path)
 	if err != nil {
@@ -87,7 +89,11 @@ func (h mpathconfHost) write(path string, was []byte, there bool, data []byte) e
 	} else {
 		was = nil
 	}
-	if err := h.files.Replace(at, was, data, mode); err != nil {
+	put := h.files.WriteAtomic
+	if path == mpathconfFile {
+		put = func(at string, data []byte, mode uint32) error { return h.files.Replace(at, was, data, mode) }
+	}
+	if err := put(at, data, mode); err != nil {
 		return fmt.Errorf("the configuration is not written: %w", err)
 	}
 	return nil

@@ -264,3 +264,41 @@ func TestMpathconfStatus(t *testing.T) {
 		}
 	}
 }
+
+// meddled is a file system on which something happens before a file is replaced.
+type meddled struct {
+	statefile.Port
+	before func() error
+}
+
+func (m meddled) Replace(path string, was, data []byte, mode uint32) error {
+	if err := m.before(); err != nil {
+		return err
+	}
+	return m.Port.Replace(path, was, data, mode)
+}
+
+// Whoever else wrote the file meanwhile keeps what he wrote, and a file that cannot be
+// written is the old one; the daemon is then left alone.
+func TestMpathconfInterfered(t *testing.T) {
+	const conf, others = "defaults {\n\tfind_multipaths no\n}\n", "# by hand\n"
+	for _, c := range []struct {
+		name, want, talk string
+		before           func(base string) error
+	}{
+		{"written by hand", others, "changed by somebody else", func(base string) error { return os.WriteFile(base+mpathconfFile, []byte(others), 0o644) }},
+		{"no room", conf, "no space", func(string) error { return errors.New("no space left on device") }},
+	} {
+		base := mpathconfTree(t, map[string]string{mpathconfFile: conf, "/units": strings.ReplaceAll(unitsOurs, "%s", "active")})
+		h := mpathconfAt(base)
+		h.files = meddled{h.files, func() error { return c.before(base) }}
+		var out, talk strings.Builder
+		code := mpathconfOn(h, []string{"--find_multipaths", "smart", "--with_multipathd", "y"}, streams{&out, &talk})
+		if got := contentAt(t, base, mpathconfFile); code != exitError || got != c.want || !strings.Contains(talk.String(), c.talk) {
+			t.Errorf("%s: exit %d, %q, %q", c.name, code, talk.String(), got)
+		}
+		if calls := contentAt(t, base, "/calls"); calls != "" {
+			t.Errorf("%s: %s", c.name, calls)
+		}
+	}
+}
