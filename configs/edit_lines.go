@@ -92,7 +92,14 @@ func withValue(l fileLine, value string) []byte {
 		}
 		_, end = quoted(visible, start)
 	}
-	out := append(append([]byte{}, l.text[:start]...), valueText(value)...)
+	out := append([]byte{}, l.text[:start]...)
+	if !separates(l.text[start-1]) { // `keyword"value"`
+		out = append(out, ' ')
+	}
+	out = append(out, valueText(value)...)
+	if rest := l.text[end:]; len(rest) > 0 && !separates(rest[0]) && rest[0] != '#' && rest[0] != '!' { // `"value"more`
+		out = append(out, ' ')
+	}
 	return append(out, l.text[end:]...)
 }
 

@@ -56,6 +56,8 @@ func TestApplyEdits(t *testing.T) {
 		{"only in defaults", "friendly yes", "multipaths {\nmultipath {\nwwid 36a\nuser_friendly_names no\n}\n}\n", "multipaths {\nmultipath {\nwwid 36a\nuser_friendly_names no\n}\n}\n\ndefaults {\n\tuser_friendly_names yes\n}\n"},
 		{"carriage returns stay", "friendly yes", "defaults {\r\n\tpolling_interval 5\r\n}\r\n", "defaults {\r\n\tuser_friendly_names yes\r\n\tpolling_interval 5\r\n}\r\n"},
 		{"a value between carriage returns", "find yes", "defaults {\r\n\tfind_multipaths \"no\"\r\n}\r\n", "defaults {\r\n\tfind_multipaths yes\r\n}\r\n"},
+		{"no blanks around the value", "find yes", "defaults {\nfind_multipaths\"no\"x\n}\n", "defaults {\nfind_multipaths yes x\n}\n"},
+		{"a brace for a value", "find yes", "defaults {\nfind_multipaths {o#x\n}\n", "defaults {\nfind_multipaths yes o#x\n}\n"},
 		{"a quote that is not closed", "selector", "defaults {\npath_selector \"round-robin 0\n}\n", "defaults {\npath_selector \"queue-length 0\"\n}\n"},
 		{"what the section's line has behind its brace counts for nothing", "friendly yes", "defaults { user_friendly_names yes\n}\n", "defaults { user_friendly_names yes\n\tuser_friendly_names yes\n}\n"},
 		{"every line of it goes", "no retry", "defaults {\nno_path_retry 5 # a\nfailback manual\ndefault_no_path_retry fail\n}\ndevices {\ndevice {\nvendor A\nproduct B\nno_path_retry 7\n}\n}\n", "defaults {\nfailback manual\n}\ndevices {\ndevice {\nvendor A\nproduct B\nno_path_retry 7\n}\n}\n"},
