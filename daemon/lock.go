@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"pathkeeper/server"
 )
 
 // lockManager takes multipathd's pid file by the lock that multipathd itself
@@ -24,7 +26,7 @@ func lockManager(path string) (f *os.File, dead int, err error) {
 		return f, 0, err
 	}
 	if err := os.Remove(path); err != nil {
-		return nil, 0, fmt.Errorf("putting the pid file of dead %s aside: %w", processName(holder), err)
+		return nil, 0, fmt.Errorf("putting the pid file of dead %s aside: %w", server.ProcessName(holder), err)
 	}
 	f, _, err = tryLock(path)
 	return f, holder, err
@@ -66,24 +68,38 @@ func tryLock(path string) (f *os.File, holder int, err error) {
 	if unix.FcntlFlock(f.Fd(), unix.F_GETLK, &lk) == nil && lk.Type != unix.F_UNLCK {
 		holder = int(lk.Pid)
 	}
-	return nil, holder, fmt.Errorf("%s already manages the multipath maps of this host (it holds %s): stop it first, its maps are then taken over as they are", processName(holder), path)
+	return nil, holder, fmt.Errorf("%s already manages the multipath maps of this host (it holds %s): stop it first, its maps are then taken over as they are", server.ProcessName(holder), path)
 }
 
-// dying says whether a process is one of ours that was killed and only waits for
-// a thread that the kernel does not give back: a zombie leader, or SIGKILL pending
-// (proc_pid_status(5)). A living one, or one of another program, never is.
+// dying says whether a manager was killed and only waits for threads that the kernel
+// does not give back: each of them has ended, or has SIGKILL pending
+// (proc_pid_status(5)), so nothing of its program runs any more. A living one, or a
+// process that no manager can be, never is.
 func dying(pid int, proc string) bool {
-	b, err := os.ReadFile(filepath.Join(proc, strconv.Itoa(pid), "status"))
+	threads, err := filepath.Glob(filepath.Join(proc, strconv.Itoa(pid), "task", "*", "status"))
+	if err != nil || len(threads) == 0 {
+		return false
+	}
+	for _, t := range append(threads, filepath.Join(proc, strconv.Itoa(pid), "status")) {
+		if !threadIsDead(t) {
+			return false
+		}
+	}
+	return true
+}
+
+func threadIsDead(status string) bool {
+	b, err := os.ReadFile(status)
 	if err != nil {
 		return false
 	}
-	ours, dead := false, false
+	manager, dead := false, false
 	for _, line := range strings.Split(string(b), "\n") {
 		key, value, _ := strings.Cut(line, ":")
 		value = strings.TrimSpace(value)
 		switch key {
 		case "Name":
-			ours = value == "pathkeeper"
+			manager = value == "pathkeeper" || value == daemonName
 		case "State":
 			dead = dead || strings.HasPrefix(value, "Z") || strings.HasPrefix(value, "X")
 		case "SigPnd", "ShdPnd":
@@ -91,17 +107,5 @@ func dying(pid int, proc string) bool {
 			dead = dead || err == nil && set&(1<<(unix.SIGKILL-1)) != 0
 		}
 	}
-	return ours && dead
-}
-
-// processName gives "multipathd (pid 812)".
-func processName(pid int) string {
-	if pid <= 0 {
-		return "another process"
-	}
-	b, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "comm"))
-	if err != nil {
-		return fmt.Sprintf("process %d", pid)
-	}
-	return fmt.Sprintf("%s (pid %d)", strings.TrimSpace(string(b)), pid)
+	return manager && dead
 }

@@ -9,31 +9,40 @@ import (
 	"testing"
 )
 
-// TestDying takes only a killed process of ours for dead.
+// TestDying takes only a killed manager for dead, and only with all its threads.
 func TestDying(t *testing.T) {
 	status := func(name, state, pending, shared string) string {
 		return fmt.Sprintf("Name:\t%s\nUmask:\t0022\nState:\t%s\nSigQ:\t0/1\nSigPnd:\t%s\nShdPnd:\t%s\n", name, state, pending, shared)
 	}
 	const none, kill = "0000000000000000", "0000000000000100"
 	for _, c := range []struct {
-		what, text string
-		want       bool
+		what    string
+		threads []string // the leader first
+		want    bool
 	}{
-		{"alive", status("pathkeeper", "S (sleeping)", none, none), false},
-		{"zombie leader", status("pathkeeper", "Z (zombie)", none, none), true},
-		{"killed, in the kernel", status("pathkeeper", "D (disk sleep)", none, kill), true},
-		{"killed, thread's own", status("pathkeeper", "D (disk sleep)", kill, none), true},
-		{"only hanging", status("pathkeeper", "D (disk sleep)", none, none), false},
-		{"asked to stop", status("pathkeeper", "D (disk sleep)", none, "0000000000004000"), false},
-		{"stopped", status("pathkeeper", "T (stopped)", none, none), false},
-		{"another program", status("multipathd", "Z (zombie)", none, none), false},
-		{"nonsense", "Name pathkeeper\x00State: Z", false},
+		{"alive", []string{status("pathkeeper", "S (sleeping)", none, none)}, false},
+		{"zombie leader", []string{status("multipathd", "Z (zombie)", none, none)}, true},
+		{"zombie leader, a thread hangs", []string{status("multipathd", "Z (zombie)", none, none), status("pathkeeper", "D (disk sleep)", kill, none)}, true},
+		{"zombie leader, a thread lives", []string{status("multipathd", "Z (zombie)", none, none), status("pathkeeper", "S (sleeping)", none, none)}, false},
+		{"killed, in the kernel", []string{status("pathkeeper", "D (disk sleep)", none, kill)}, true},
+		{"killed, thread's own", []string{status("multipathd", "D (disk sleep)", kill, none)}, true},
+		{"only hanging", []string{status("multipathd", "D (disk sleep)", none, none)}, false},
+		{"asked to stop", []string{status("multipathd", "D (disk sleep)", none, "0000000000004000")}, false},
+		{"stopped", []string{status("multipathd", "T (stopped)", none, none)}, false},
+		{"another program", []string{status("postgres", "Z (zombie)", none, none)}, false},
+		{"nonsense", []string{"Name pathkeeper\x00State: Z"}, false},
 	} {
 		dir := t.TempDir()
-		if err := os.MkdirAll(filepath.Join(dir, "7"), 0o755); err != nil {
-			t.Fatal(err)
+		for i, text := range c.threads {
+			task := filepath.Join(dir, "7", "task", fmt.Sprint(7+i))
+			if err := os.MkdirAll(task, 0o755); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(filepath.Join(task, "status"), []byte(text), 0o644); err != nil {
+				t.Fatal(err)
+			}
 		}
-		if err := os.WriteFile(filepath.Join(dir, "7", "status"), []byte(c.text), 0o644); err != nil {
+		if err := os.WriteFile(filepath.Join(dir, "7", "status"), []byte(c.threads[0]), 0o644); err != nil {
 			t.Fatal(err)
 		}
 		if got := dying(7, dir); got != c.want {

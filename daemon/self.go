@@ -13,6 +13,11 @@ import (
 // replaced itself once.
 const reexecMark = "PATHKEEPER_PROTECTED"
 
+// daemonName is what the process is called while it manages the host's maps: what asks
+// `pidof multipathd`, `pgrep multipathd` or `ps -C multipathd` whether there is a
+// manager finds it. Its command line stays its own.
+const daemonName = "multipathd"
+
 // highestPriority is the lowest nice value (setpriority(2)). A starved daemon stands
 // still, and after that checks every path before it decides anything.
 const highestPriority = -20
@@ -40,6 +45,9 @@ func protect() (problems []string) {
 		}
 	}
 	_ = os.Unsetenv(reexecMark)
+	if err := os.WriteFile("/proc/self/comm", []byte(daemonName), 0o644); err != nil {
+		problems = append(problems, fmt.Sprintf("the name %s: %v", daemonName, err))
+	}
 	if err := unix.Mlockall(unix.MCL_CURRENT | unix.MCL_FUTURE | unix.MCL_ONFAULT); err != nil {
 		problems = append(problems, fmt.Sprintf("mlockall: %v", err))
 	} else if err := holdProgram(); err != nil {

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -31,11 +33,24 @@ func holderOf(name string) (who string, cred Cred, known bool) {
 	if cred, err = PeerCred(c.(*net.UnixConn)); err != nil {
 		return "a process", cred, false
 	}
-	comm, err := os.ReadFile(fmt.Sprintf("/proc/%d/comm", cred.PID))
-	if err != nil {
-		return fmt.Sprintf("a process (pid %d)", cred.PID), cred, true
+	return ProcessName(int(cred.PID)), cred, true
+}
+
+// ProcessName gives "multipathd (pid 812)". A daemon of ours has multipathd's name, for
+// the sake of who looks for that, and is told from it by its program.
+func ProcessName(pid int) string {
+	if pid <= 0 {
+		return "another process"
 	}
-	return fmt.Sprintf("%s (pid %d)", strings.TrimSpace(string(comm)), cred.PID), cred, true
+	proc := filepath.Join("/proc", strconv.Itoa(pid))
+	if exe, err := os.Readlink(filepath.Join(proc, "exe")); err == nil && filepath.Base(strings.TrimSuffix(exe, " (deleted)")) == "pathkeeper" {
+		return fmt.Sprintf("pathkeeper (pid %d)", pid)
+	}
+	comm, err := os.ReadFile(filepath.Join(proc, "comm"))
+	if err != nil {
+		return fmt.Sprintf("process %d", pid)
+	}
+	return fmt.Sprintf("%s (pid %d)", strings.TrimSpace(string(comm)), pid)
 }
 
 // ownerOf asks the kernel's socket diagnosis (sock_diag(7), linux/unix_diag.h) who made
