@@ -43,13 +43,14 @@ const (
 	CommandUnsetPRHold
 	CommandSetPRKey // Arg: "0x123abc", ":aptpl" may follow
 	CommandUnsetPRKey
+	CommandForgetWWID // Arg: the WWID that was taken out of the wwids file
 )
 
 var commandNames = [...]string{
 	"", "fail path", "reinstate path", "add path", "remove path", "add map", "remove map", "remove unused maps", "resize map", "reload map",
 	"rename map", "reset statistics", "switch group", "disable queueing", "restore queueing", "force queueing", "unforce queueing", "suspend map", "resume map",
 	"set marginal", "unset marginal", "reassign", "set reservation status", "unset reservation status", "set reservation hold", "unset reservation hold",
-	"set reservation key", "unset reservation key",
+	"set reservation key", "unset reservation key", "forget wwid",
 }
 
 // String gives the command's words.
@@ -188,6 +189,9 @@ func (mc *Machine) takeCommand(e Command) {
 		return
 	case CommandForceQueueing, CommandUnforceQueueing:
 		mc.force(c)
+		return
+	case CommandForgetWWID:
+		mc.forgetWWID(c)
 		return
 	case CommandRemoveUnused, CommandResetStats, CommandReloadMap, CommandDisableQueueing, CommandRestoreQueueing:
 		if e.Map == "" || e.Kind == CommandRemoveUnused {

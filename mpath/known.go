@@ -75,6 +75,28 @@ func (mc *Machine) findWWIDs() {
 	mc.act(FindWWIDs{Seq: k.find, WWIDs: slices.Clone(k.asked)})
 }
 
+// forgetWWID takes out what somebody took out of the wwids file: the hook reads that, and
+// does not claim such a LUN any more. A map that is there stays.
+func (mc *Machine) forgetWWID(c *command) {
+	k, w := &mc.known, c.Arg
+	switch {
+	case slices.Contains(k.writing, w) || hasSorted(k.pending, w) || hasSorted(k.failed, w):
+		mc.finish(c, ReplyRefused, w+" is being written into the wwids file, as its map is made: remove the map first")
+		return
+	case !hasSorted(mc.wwids, w):
+		mc.finish(c, ReplyAlready, w+" is not known to be in the wwids file")
+		return
+	}
+	mc.wwids = dropSorted(mc.wwids, w)
+	for _, p := range slices.Clone(mc.paths) {
+		if p.wwid == "" && slices.Contains(idStrings(p.seen.Identity), w) {
+			mc.decide(p)
+			mc.decideOthers(p)
+		}
+	}
+	mc.finish(c, ReplyDone, w+" is out of the wwids file: its LUN is claimed only where the configuration or find_multipaths says so")
+}
+
 // takeWWIDs decides anew about the devices whose LUNs are known now.
 func (mc *Machine) takeWWIDs(e WWIDsFound) {
 	if e.Seq == 0 || e.Seq != mc.known.find {

@@ -276,6 +276,8 @@ func (b *bench) command(w []string, conf *[]string) error {
 		return b.release(strings.Join(args, " "))
 	case "saved":
 		return b.setState(args)
+	case "unsaved": // another program takes it out of the wwids file
+		b.state.WWIDs = slices.DeleteFunc(b.state.WWIDs, func(w string) bool { return w == args[0] })
 	case "map":
 		return b.setMap(args)
 	case "event":

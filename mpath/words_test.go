@@ -12,7 +12,7 @@ func TestEnumWords(t *testing.T) {
 		{CommandUnknown.String(), ""},
 		{CommandFailPath.String(), "fail path"},
 		{CommandResumeMap.String(), "resume map"},
-		{CommandKind(len(commandNames)).String(), "command 28"},
+		{CommandKind(len(commandNames)).String(), "command 29"},
 		{ReplyUnknown.String(), replyNames[0]},
 		{ReplyKept.String(), replyNames[len(replyNames)-1]},
 		{ReplyCode(len(replyNames)).String(), "reply 10"},

@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
+	"time"
 
 	"pathkeeper/engine"
 	"pathkeeper/mpath"
@@ -19,19 +21,39 @@ func (r *multipathRun) wwids(ctx context.Context) (ok bool, err error) {
 		return false, err
 	}
 	name, said := engine.DefaultFiles().WWIDs, ""
+	var gone []string
 	change := func(have []byte) ([]byte, error) {
-		list, _ := statefile.ParseWWIDs(have)
-		var err error
-		if list, said, err = r.changedWWIDs(s, list); err != nil {
+		before, _ := statefile.ParseWWIDs(have)
+		list, text, err := r.changedWWIDs(s, before)
+		if err != nil {
 			return nil, err
 		}
+		said = text
+		gone = slices.DeleteFunc(before.All(), list.Has)
 		return list.Bytes(), nil
 	}
 	if err := statefile.Edit(r.on.stateFiles(), name, statefile.ModePrivate, change); err != nil {
 		return false, err
 	}
 	_, err = fmt.Fprintln(r.std.out, said)
+	r.forget(ctx, gone)
 	return err == nil, err
+}
+
+// forgetLimit is how long the daemon may take to hear what left the file.
+const forgetLimit = 2 * time.Second
+
+// forget tells the daemon what it knew from the file. Another manager's, and one that
+// does not answer, reads the file by itself some time.
+func (r *multipathRun) forget(ctx context.Context, wwids []string) {
+	ctx, end := context.WithTimeout(ctx, forgetLimit)
+	defer end()
+	for _, w := range wwids {
+		if _, err := r.on.command(ctx, r.at, mpath.Command{Kind: mpath.CommandForgetWWID, Arg: w}); err != nil {
+			r.say(3, "the daemon was not told that %s is out of the wwids file: %v", w, err)
+			return
+		}
+	}
 }
 
 // changedWWIDs is what the file shall hold, and what is said of it.

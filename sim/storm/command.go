@@ -15,6 +15,7 @@ var commands = [...]mpath.CommandKind{
 	mpath.CommandResetStats, mpath.CommandSwitchGroup, mpath.CommandDisableQueueing, mpath.CommandRestoreQueueing,
 	mpath.CommandSuspendMap, mpath.CommandResumeMap,
 	mpath.CommandSetMarginal, mpath.CommandUnsetMarginal, mpath.CommandReassign, mpath.CommandSetPRStatus, mpath.CommandSetPRKey,
+	mpath.CommandForgetWWID,
 }
 
 // command is an operator at work.
@@ -34,6 +35,10 @@ func (s *Storm) command(g Gust) {
 	switch c.Kind {
 	case mpath.CommandSetPRKey:
 		c.Arg = fmt.Sprintf("0x%x", g.Y)
+	case mpath.CommandForgetWWID: // the file still has it: the daemon finds it there again
+		if len(s.plans) > 0 {
+			c.Arg = s.plans[int(g.Y)%len(s.plans)].lun.WWID()
+		}
 	case mpath.CommandSwitchGroup:
 		c.Arg = fmt.Sprint(1 + g.Y%3)
 	case mpath.CommandSuspendMap:

@@ -345,6 +345,12 @@ func (s *coreStorm) more() {
 		if m := s.someMap(); m != nil {
 			c.Map = m.truth.Name
 		}
+		if c.Kind == mpath.CommandForgetWWID {
+			c.Arg = wwidOf(d.lun)
+			if s.r.IntN(4) > 0 { // else the file still has it
+				k.wwids = drop(k.wwids, c.Arg)
+			}
+		}
 		s.step(c)
 	case 4:
 		k.later(mpath.DeviceHint{Name: d.name, HCTL: fmt.Sprintf("%d:0:0:%d", 2+d.tpg, d.lun), Attention: mpath.Attention(1 + s.r.IntN(5))}, soon, second)
