@@ -14,8 +14,8 @@ import (
 const reexecMark = "PATHKEEPER_PROTECTED"
 
 // daemonName is what the process is called while it manages the host's maps: what asks
-// `pidof multipathd`, `pgrep multipathd` or `ps -C multipathd` whether there is a
-// manager finds it. Its command line stays its own.
+// `pgrep multipathd` or `ps -C multipathd` whether there is a manager finds it. Its
+// command line, by which pidof goes, stays its own.
 const daemonName = "multipathd"
 
 // highestPriority is the lowest nice value (setpriority(2)). A starved daemon stands

@@ -16,6 +16,10 @@ import (
 	"time"
 )
 
+// commandLimit is how long one command may take: Debian's -ll with a hundred maps takes
+// minutes under emulation.
+const commandLimit = 15 * time.Minute
+
 // pathsEach is how many paths a map of the benchmark has.
 const pathsEach = 4
 
@@ -194,7 +198,7 @@ func (s side) measure(d deed, maps int, disk string, daemon int) (spent [3]time.
 	if err != nil {
 		return spent, err
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), commandLimit)
 	defer cancel()
 	c := exec.CommandContext(ctx, argv[0], argv[1:]...)
 	var out, talk bytes.Buffer
