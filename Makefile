@@ -108,6 +108,7 @@ install: build
 	install -D -m 0755 pathkeeper $(DESTDIR)$(PREFIX)/sbin/pathkeeper
 	install -D -m 0644 packaging/pathkeeper.service $(DESTDIR)$(PREFIX)/lib/systemd/system/pathkeeper.service
 	install -D -m 0644 packaging/pathkeeper-queueing.service $(DESTDIR)$(PREFIX)/lib/systemd/system/pathkeeper-queueing.service
+	install -D -m 0644 packaging/pathkeeper-shutdown.service $(DESTDIR)$(PREFIX)/lib/systemd/system/pathkeeper-shutdown.service
 	install -D -m 0644 packaging/tmpfiles.conf $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/pathkeeper.conf
 	install -D -m 0644 packaging/pathkeeper.schema.json $(DESTDIR)$(PREFIX)/share/pathkeeper/pathkeeper.schema.json
 	install -D -m 0644 packaging/modules-load.conf $(DESTDIR)$(PREFIX)/lib/modules-load.d/pathkeeper.conf

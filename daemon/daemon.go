@@ -50,6 +50,10 @@ type Options struct {
 	// Ready, if set, is called once, with nil, when the daemon manages the host's maps
 	// and answers at its sockets.
 	Ready func(error)
+	// DeadRootLimit is how long a host may take to go down whose root file system has no
+	// path while systemd hangs too; then the daemon ends the host. 0: it never does, also
+	// where it is the last service that stops.
+	DeadRootLimit time.Duration
 	// NoProtect leaves memory locks, priorities and the second start out.
 	NoProtect bool
 }
@@ -305,6 +309,9 @@ func (d *Daemon) serve(ctx context.Context, loader *configLoader, first loaded, 
 		}
 	})
 	g.Go(func() error { d.serveReloads(gctx); return nil })
+	if note.conn != nil { // systemd is there, and this is its service
+		g.Go(func() error { d.watchHostEnd(gctx); return nil })
+	}
 	g.Go(func() error {
 		<-ctx.Done() // asked to stop, or a receiver failed below
 		return d.stop(gctx, cancel, note)
@@ -382,6 +389,13 @@ func (d *Daemon) stop(ctx context.Context, cancel context.CancelFunc, note *noti
 	d.reloads.stopping.Store(true)
 	note.say("STOPPING=1")
 	final := !inInitramfs(initrdRelease) && !note.restarting(unitName)
+	if final && note.conn != nil && d.opt.DeadRootLimit > 0 {
+		if jobs, err := initJobs(initSocket, stopAsk); err != nil {
+			d.log.printf(mpath.LevelWarning, "", "%v: whether the host goes down is not known", err)
+		} else if how := endingOf(jobs); how != "" && d.holdForRoot(ctx, note) {
+			d.endHost(how, fmt.Sprintf("no path of the root file system came back in %s", rootLimit))
+		}
+	}
 	limit, end := context.WithTimeout(ctx, stopLimit)
 	defer end()
 	if err := d.loop.call(limit, func() { d.loop.step(mpath.Stopping{Final: final}) }); err != nil {

@@ -82,11 +82,29 @@ func TestQueueingUnit(t *testing.T) {
 	}
 	for key, want := range map[string]string{
 		"Unit.After": "pathkeeper.service", "Service.RemainAfterExit": "yes", "Unit.DefaultDependencies": "no", "Unit.Conflicts": "shutdown.target",
-		"Service.ExecStop": "-/usr/sbin/pathkeeper map disable-queueing --all", "Install.WantedBy": "sysinit.target",
+		"Service.ExecStop": "-/usr/sbin/pathkeeper host-ends --all", "Install.WantedBy": "sysinit.target",
 	} {
 		if !slices.Equal(keys[key], []string{want}) {
 			t.Errorf("%s = %q, want %q", key, keys[key], want)
 		}
+	}
+}
+
+// The shutdown unit stops at once, beside the services and file systems that may hang,
+// while the daemon is still there; it comes with the daemon and needs no start of its own.
+func TestShutdownUnit(t *testing.T) {
+	keys := unit(t, "pathkeeper-shutdown.service")
+	for key, want := range map[string]string{
+		"Unit.After": "pathkeeper.service", "Unit.Conflicts": "shutdown.target", "Unit.DefaultDependencies": "no",
+		"Unit.Before":             "shutdown.target reboot.target poweroff.target halt.target kexec.target",
+		"Service.RemainAfterExit": "yes", "Service.ExecStop": "-/usr/sbin/pathkeeper host-ends",
+	} {
+		if !slices.Equal(keys[key], []string{want}) {
+			t.Errorf("%s = %q, want %q", key, keys[key], want)
+		}
+	}
+	if wants := unit(t, "pathkeeper.service")["Unit.Wants"]; !slices.Contains(strings.Fields(strings.Join(wants, " ")), "pathkeeper-shutdown.service") {
+		t.Errorf("the daemon's unit does not want it: %q", wants)
 	}
 }
 
@@ -97,7 +115,7 @@ func TestUnitVerifies(t *testing.T) {
 	if err != nil {
 		t.Skip("systemd-analyze is not installed here")
 	}
-	for _, name := range []string{"pathkeeper.service", "pathkeeper-queueing.service"} {
+	for _, name := range []string{"pathkeeper.service", "pathkeeper-queueing.service", "pathkeeper-shutdown.service"} {
 		b, err := os.ReadFile(name)
 		if err != nil {
 			t.Fatal(err)

@@ -15,7 +15,7 @@ func TestStandaloneGivesWay(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const stop = "systemctl stop pathkeeper.service\nsystemctl stop pathkeeper-queueing.service\n"
+	const stop = "systemctl stop pathkeeper.service\nsystemctl stop pathkeeper-queueing.service pathkeeper-shutdown.service\n"
 	for args, want := range map[string]string{
 		"remove":                              stop,
 		"remove in-favour pathkeeper 2.0":     "pathkeeper map keep-queueing\n" + stop,

@@ -336,7 +336,7 @@ func TestSwitchOfALiveHost(t *testing.T) {
 	h.must("take", live...)
 	expect(h, "daemon-reload", "start pathkeeper.service", "start pathkeeper-queueing.service", "udevadm control --reload")
 	h.must("give-back", live...)
-	expect(h, "udevadm control --reload", "stop pathkeeper.service", "stop pathkeeper-queueing.service", "daemon-reload", "start multipathd.service")
+	expect(h, "udevadm control --reload", "stop pathkeeper.service", "stop pathkeeper-queueing.service pathkeeper-shutdown.service", "daemon-reload", "start multipathd.service")
 
 	// Their daemon did not run: it does not start either, unless the boot would.
 	h = newHost(t, map[string]string{etcDir + "sysinit.target.wants/multipathd.service": ""})

@@ -42,7 +42,7 @@ func newRoot(std streams) *cobra.Command {
 	root, at := bareRoot(thisMachine{}, std)
 	root.AddCommand(daemonCommand(at), showCommand(at, std), scsiIDCommand(at, std), udevCommand(std), manCommand(std), completionCommand(std), reloadCommand(at, std), planCommand(at, std), applyCommand(at, std), simCommand(std),
 		replayCommand(std), historyCommand(at, std), recordCommand(std), configCommand(at, std), versionCommand(std))
-	root.AddCommand(namesCommand(at, std), explainCommand(at, std), timeoutsCommand(at, std), initramfsCommand(std))
+	root.AddCommand(namesCommand(at, std), explainCommand(at, std), timeoutsCommand(at, std), initramfsCommand(std), hostEndsCommand(at, std))
 	root.AddCommand(operatorCommands(at, std)...)
 	return root
 }

@@ -160,6 +160,19 @@ func (s Status) Active() int {
 	return -1
 }
 
+// AllFailed says whether I/O has no path to go to. A letter that nobody knows counts as
+// one.
+func (s Status) AllFailed() bool {
+	for _, g := range s.Groups {
+		for _, p := range g.Paths {
+			if p.State != PathFailed {
+				return false
+			}
+		}
+	}
+	return true
+}
+
 // Path finds a path's state; false if the status does not have it.
 func (s Status) Path(dev DevNum) (PathStatus, bool) {
 	for _, g := range s.Groups {

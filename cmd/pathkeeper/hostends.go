@@ -1,0 +1,149 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"pathkeeper/daemon"
+	"pathkeeper/dmmap"
+	"pathkeeper/dmmap/dmioctl"
+	"pathkeeper/dmmap/table"
+	"pathkeeper/mpath"
+	"pathkeeper/server"
+)
+
+const (
+	// daemonLimit is how long a daemon may take to answer before the host goes down
+	// without it.
+	daemonLimit = 15 * time.Second
+	// lostLooks are as many looks, a second apart, at which a map must have no path:
+	// a daemon that is just being started again may bring one back.
+	lostLooks = 10
+)
+
+func hostEndsCommand(at *places, std streams) *cobra.Command {
+	all := false
+	c := &cobra.Command{
+		Use: "host-ends", Short: "End queueing where the host would wait for it at its end", Args: takes(0, 0, ""),
+		Long: `End queueing where a host that goes down would wait for it: on maps that have no
+path, or with --all on every map. systemd's units call it at shutdown; by hand it is
+never needed. The daemon is asked first, which sees to maps without a path by itself.
+Where none answers, device-mapper is told, if systemd says that the host goes down.`,
+		RunE: func(c *cobra.Command, _ []string) error {
+			ctx, end := context.WithTimeout(c.Context(), daemonLimit)
+			defer end()
+			client := server.NewClient(at.socket)
+			var err error
+			if all {
+				_, err = client.Command(ctx, mpath.Command{Kind: mpath.CommandDisableQueueing})
+			} else {
+				_, err = client.Status(ctx)
+			}
+			if err == nil {
+				return nil
+			}
+			fmt.Fprintln(std.err, "no daemon sees to the maps:", err)
+			if !daemon.HostEnds() {
+				return nil // the unit is stopped by hand, or with the package
+			}
+			dm, err := dmioctl.Open()
+			if dmioctl.Missing(err) {
+				return nil
+			}
+			if err != nil {
+				return err
+			}
+			defer dm.Close()
+			return hostEnds{dm: dm, std: std, sleep: time.Sleep}.run(all)
+		},
+	}
+	c.Flags().BoolVar(&all, "all", false, "on every map, whether it has a path or not")
+	return c
+}
+
+// hostEnds ends queueing without a daemon.
+type hostEnds struct {
+	dm    dmmap.Port
+	std   streams
+	sleep func(time.Duration)
+}
+
+func (h hostEnds) run(all bool) error {
+	looks := 1
+	if !all {
+		looks = lostLooks
+	}
+	var lost []table.UUID
+	for n := range looks {
+		if n > 0 {
+			h.sleep(time.Second)
+		}
+		now, err := h.queueing(all)
+		if err != nil {
+			return err
+		}
+		lost = both(n, lost, now)
+		if len(lost) == 0 {
+			return nil
+		}
+	}
+	var errs []error
+	for _, u := range lost {
+		if _, err := call(h.dm, dmmap.Message{Map: dmmap.ByUUID(u), Text: dmmap.MessageFail}, dmmap.DecodeInfo); err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		fmt.Fprintf(h.std.err, "%s: the host goes down: queued I/O is failed now\n", u)
+	}
+	return errors.Join(errs...)
+}
+
+// both are those that were there at every look.
+func both(n int, lost, now []table.UUID) []table.UUID {
+	if n == 0 {
+		return now
+	}
+	var list []table.UUID
+	for _, u := range lost {
+		for _, v := range now {
+			if u == v {
+				list = append(list, u)
+			}
+		}
+	}
+	return list
+}
+
+// queueing are the maps that queue, and unless all are wanted have no path.
+func (h hostEnds) queueing(all bool) ([]table.UUID, error) {
+	entries, err := call(h.dm, dmmap.QueryList{}, dmmap.DecodeList)
+	if err != nil {
+		return nil, err
+	}
+	var list []table.UUID
+	for _, e := range entries {
+		info, err := call(h.dm, dmmap.QueryInfo{Map: dmmap.ByName(e.Name)}, dmmap.DecodeInfo)
+		if err != nil || info.UUID.Kind() != table.KindMap {
+			continue // it has left, or is none of ours
+		}
+		lines, err := call(h.dm, dmmap.QueryTable{Map: dmmap.ByUUID(info.UUID)}, decodeTargets)
+		if err != nil || len(lines) != 1 || lines[0].Target != table.Multipath {
+			continue
+		}
+		if t, err := table.Parse(lines[0].Params); err != nil || !t.QueueIfNoPath() {
+			continue
+		}
+		lines, err = call(h.dm, dmmap.QueryStatus{Map: dmmap.ByUUID(info.UUID)}, decodeTargets)
+		if err != nil || len(lines) != 1 {
+			continue
+		}
+		if s, err := table.ParseStatus(lines[0].Params); err == nil && (all || s.AllFailed()) {
+			list = append(list, info.UUID)
+		}
+	}
+	return list, nil
+}
