@@ -51,8 +51,8 @@ type Options struct {
 	// and answers at its sockets.
 	Ready func(error)
 	// DeadRootLimit is how long a host may take to go down whose root file system has no
-	// path while systemd hangs too; then the daemon ends the host. 0: it never does, also
-	// where it is the last service that stops.
+	// path; then the daemon ends the host. 0: it never does, also where it is the last
+	// service that stops.
 	DeadRootLimit time.Duration
 	// NoProtect leaves memory locks, priorities and the second start out.
 	NoProtect bool

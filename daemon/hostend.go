@@ -25,16 +25,16 @@ const (
 	// rootLimit is how long the daemon, the last service that ends, waits for a path of
 	// the root file system.
 	rootLimit = 30 * time.Second
-	// silentLimit: systemd hangs, and does not only take its time.
-	silentLimit = time.Minute
 	// syncLimit is for the other file systems' last writes.
 	syncLimit = 10 * time.Second
 )
 
 // DeadRootLimit is how long a host whose root file system has no path may take to go
-// down where systemd itself hangs: as long as systemd gives a shutdown before it forces
-// it (JobTimeoutSec of reboot.target).
-const DeadRootLimit = 30 * time.Minute
+// down. What it stops hangs on the root, and systemd waits for each layer of it for minutes
+// (90 s for a service to end, 90 s for it to be killed, the same again for its ExecStopPost
+// and each mount below): a quarter of an hour was seen. Five minutes are enough for what
+// does not hang to end.
+const DeadRootLimit = 5 * time.Minute
 
 // ending is how the host was ordered to end: the name of systemd's target, "" it was not.
 type ending string
@@ -67,10 +67,8 @@ func HostEnds() bool {
 // has seen pass, so that none counts in which it stood still.
 type hostEnd struct {
 	ending  ending
-	silent  time.Duration            // since systemd answered last, while it was asked
 	dead    map[string]time.Duration // by WWID: for how long the host goes down and the map has no path
 	root    map[string]bool          // WWIDs of the maps under / and /usr
-	rooted  bool                     // root is known
 	unasked time.Duration            // since systemd was asked last
 }
 
@@ -100,16 +98,14 @@ func (h *hostEnd) look(passed time.Duration, lost []mpath.Pathless, limit time.D
 		}
 	}
 	h.dead = dead
-	v.end = limit > 0 && root >= limit && h.silent >= silentLimit
+	v.end = limit > 0 && root >= limit
 	return v
 }
 
 // heard takes systemd's answer, or that there was none: what it said before holds then.
 func (h *hostEnd) heard(jobs []initJob, err error) {
-	if err != nil {
-		h.silent += h.unasked
-	} else {
-		h.silent, h.ending = 0, endingOf(jobs)
+	if err == nil {
+		h.ending = endingOf(jobs)
 	}
 	h.unasked = 0
 }
@@ -142,15 +138,20 @@ func (d *Daemon) watchHostEnd(ctx context.Context) {
 				d.log.printf(mpath.LevelWarning, "", "the host goes down (%s), and %s", h.ending, without(lost))
 			}
 		}
-		if h.ending != "" && !h.rooted {
-			h.root, h.rooted = d.rootMaps(lost), true
+		if h.ending != "" {
+			root, err := d.rootMaps(lost)
+			if err != nil {
+				d.log.printf(mpath.LevelWarning, "", "what the root file system stands on: %v: no queue ends", err)
+				continue
+			}
+			h.root = root
 		}
 		v := h.look(passed, lost, d.opt.DeadRootLimit)
 		for _, m := range v.fail {
 			d.failQueue(ctx, m)
 		}
 		if v.end {
-			d.endHost(h.ending, fmt.Sprintf("no path of the root file system for %s, and systemd does not answer", d.opt.DeadRootLimit))
+			d.endHost(h.ending, fmt.Sprintf("no path of the root file system for %s", d.opt.DeadRootLimit))
 			h = hostEnd{} // the kernel has refused
 		}
 	}
@@ -191,25 +192,25 @@ func (d *Daemon) failQueue(ctx context.Context, m mpath.Pathless) {
 
 // rootMaps are those of the maps that / or /usr stands on. Nothing of it is read from
 // a disk.
-func (d *Daemon) rootMaps(maps []mpath.Pathless) map[string]bool {
-	found := map[string]bool{}
+func (d *Daemon) rootMaps(maps []mpath.Pathless) (map[string]bool, error) {
 	text, err := os.ReadFile("/proc/self/mountinfo")
 	if err != nil {
-		return found
+		return nil, err
 	}
 	mounts, err := sysfs.ParseMountinfo(text)
 	if err != nil {
-		return found
+		return nil, err
 	}
 	tree, err := sysfs.OpenRoot(d.opt.SysDir)
 	if err != nil {
-		return found
+		return nil, err
 	}
 	defer tree.Close()
 	under, err := sysfs.Foundations(tree, mounts)
 	if err != nil {
-		return found
+		return nil, err
 	}
+	found := map[string]bool{}
 	for _, f := range under {
 		for _, p := range f.Points {
 			for _, m := range maps {
@@ -219,7 +220,7 @@ func (d *Daemon) rootMaps(maps []mpath.Pathless) map[string]bool {
 			}
 		}
 	}
-	return found
+	return found, nil
 }
 
 // holdForRoot is for the stop of the daemon with the host: behind it systemd reads the
@@ -231,7 +232,10 @@ func (d *Daemon) holdForRoot(ctx context.Context, note *notifier) (end bool) {
 	said := false
 	for waited := time.Duration(0); waited < rootLimit; waited += lookEvery {
 		lost, err := d.pathless(ctx)
-		if err != nil || len(d.rootMaps(lost)) == 0 {
+		if err != nil {
+			return false
+		}
+		if root, err := d.rootMaps(lost); err != nil || len(root) == 0 {
 			return false
 		}
 		if !said {

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"fmt"
+
 	"github.com/spf13/cobra"
 
 	"pathkeeper/daemon"
@@ -14,6 +16,9 @@ func daemonCommand(at *places) *cobra.Command {
 another manager of multipath maps, and with a configuration that has an error:
 nothing is touched then.`,
 		RunE: func(c *cobra.Command, _ []string) error {
+			if limit < 0 {
+				return fmt.Errorf("--dead-root-limit %s: it cannot be less than 0, which is never", limit)
+			}
 			return daemon.Run(c.Context(), daemon.Options{ConfigFile: at.configFile, ConfigDir: at.configDir, Version: version, DeadRootLimit: limit})
 		},
 	}

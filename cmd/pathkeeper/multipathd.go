@@ -176,6 +176,7 @@ func runMultipathd(o multipathdOptions, args []string, std streams) int {
 	}
 	opt := daemon.Options{
 		Version: version, MpathdSocket: os.Getenv("MULTIPATH_SOCKET_NAME"), Level: levelOf(o.level), ReadNames: o.readNames,
+		DeadRootLimit: daemon.DeadRootLimit,
 	}
 	if !o.foreground {
 		if os.Getenv(readyMark) == "" {
