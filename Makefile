@@ -121,6 +121,7 @@ install: build
 	install -d $(DESTDIR)$(PREFIX)/lib/dracut/modules.d/90pathkeeper
 	install -m 0755 packaging/dracut/module-setup.sh packaging/dracut/maps.sh $(DESTDIR)$(PREFIX)/lib/dracut/modules.d/90pathkeeper
 	install -m 0644 packaging/dracut/pathkeeper.service $(DESTDIR)$(PREFIX)/lib/dracut/modules.d/90pathkeeper
+	install -D -m 0644 packaging/dracut/pathkeeper.conf $(DESTDIR)$(PREFIX)/lib/dracut/dracut.conf.d/50-pathkeeper.conf
 
 # build/deb/*.deb: pathkeeper takes the place of multipath-tools on a host that has it,
 # pathkeeper-standalone is for hosts without. docs/packages.md.
@@ -130,11 +131,12 @@ deb: build
 	packaging/build-deb build/deb/tree build/deb
 
 # build/rpm/*.rpm, where rpmbuild is installed.
+RPM_RELEASE ?= 1
 rpm: build
 	@command -v rpmbuild > /dev/null || { echo "make rpm wants rpmbuild (Debian: apt install rpm; Fedora: dnf install rpm-build)"; exit 1; }
 	rm -rf build/rpm
 	$(MAKE) --no-print-directory install DESTDIR=build/rpm/tree
-	packaging/build-rpm build/rpm/tree build/rpm
+	packaging/build-rpm build/rpm/tree build/rpm $(RPM_RELEASE)
 
 fmt:
 	$(GO) run $(GOFUMPT) -w $$(git ls-files '*.go')
