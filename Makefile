@@ -7,7 +7,7 @@ STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOFUMPT  = mvdan.cc/gofumpt@v0.12.0
 export CGO_ENABLED = 0
 
-.PHONY: all build tree run sim storm storm-all check test contract-golden corpus-golden bench test-all lab-deps install deb rpm clean fmt planted mutants
+.PHONY: all build tree run sim storm storm-all check test contract-golden corpus-golden bench test-all long-tree lab-deps install deb rpm clean fmt planted mutants
 
 all: build
 
@@ -30,6 +30,11 @@ tree: deb
 	for p in dmmap/dmioctl scsi/sgio blockio uevent contract; do $(GO) test -c -o $(TREE)/usr/lib/pathkeeper-lab/ ./$$p || exit 1; done
 
 LAB = $(GO) run ./lab/cmd/lab
+
+# What the long scenarios have over it: the RPM package, and a release of it to upgrade to.
+long-tree: tree
+	$(LAB) deps long
+	for n in 1 2; do $(MAKE) --no-print-directory rpm RPM_RELEASE=$$n && cp build/rpm/pathkeeper-*-$$n.*.rpm $(TREE)/usr/lib/pathkeeper-lab/pathkeeper-$$n.rpm || exit 1; done
 
 # The main job on a real kernel, without a SAN. Needs root on a Debian-like
 # machine; installs QEMU and builds the guest's image the first time.
@@ -85,7 +90,7 @@ bench: tree lab-deps
 
 # The long runs: test, the long scenarios, planted bugs and mutations, the race detector, every fuzz target for FUZZTIME.
 FUZZTIME ?= 60s
-test-all: test storm-all planted mutants
+test-all: test storm-all planted mutants long-tree
 	$(LAB) run -tree $(TREE) lab/scenarios/long/*.txt
 	PATHKEEPER_SOAK=1000000 $(GO) test -run TestMpathdSoak ./server
 	PATHKEEPER_UEVENTS=100000 $(GO) test -run TestUeventSoak -timeout 30m ./daemon

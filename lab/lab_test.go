@@ -51,7 +51,7 @@ func TestScenarios(t *testing.T) {
 	if os.Getenv("PATHKEEPER_LAB") != "1" {
 		t.Skip("PATHKEEPER_LAB=1 runs the scenarios on a real kernel")
 	}
-	if err := image.InstallDeps(os.Stderr); err != nil {
+	if err := image.InstallDeps(os.Stderr, false); err != nil {
 		t.Fatal(err)
 	}
 	root, err := filepath.Abs("..")

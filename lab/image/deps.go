@@ -5,22 +5,33 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 )
 
-// needs are the programs that the lab calls on the host, with Debian's packages
-// that bring them.
-var needs = []struct{ program, pkg string }{
+// need is a program that the lab calls on the host, with Debian's package that
+// brings it.
+type need struct{ program, pkg string }
+
+var needs = []need{
 	{"qemu-system-x86_64", "qemu-system-x86"},
 	{"debootstrap", "debootstrap"},
 	{"mke2fs", "e2fsprogs"},
 	{"chroot", "coreutils"},
 }
 
-// Missing returns the packages that must be installed on this host, in order.
-func Missing() []string {
+// longNeeds are for the long scenarios alone: one installs the RPM package.
+var longNeeds = []need{{"rpmbuild", "rpm"}}
+
+// Missing returns the packages that must be installed on this host, in order; long
+// has those for the long scenarios too.
+func Missing(long bool) []string {
+	all := needs
+	if long {
+		all = slices.Concat(needs, longNeeds)
+	}
 	var out []string
-	for _, n := range needs {
+	for _, n := range all {
 		if !onHost(n.program) {
 			out = append(out, n.pkg)
 		}
@@ -30,8 +41,8 @@ func Missing() []string {
 
 // InstallDeps installs what Missing reports with apt-get. Where apt-get or root
 // is absent it says what to install.
-func InstallDeps(talk io.Writer) error {
-	missing := Missing()
+func InstallDeps(talk io.Writer, long bool) error {
+	missing := Missing(long)
 	if len(missing) == 0 {
 		return nil
 	}

@@ -107,6 +107,17 @@ func TestPackages(t *testing.T) {
 	}
 }
 
+// rpmbuild is for the long scenarios alone: make test installs nothing for them.
+func TestMissing(t *testing.T) {
+	t.Setenv("PATH", t.TempDir())
+	if short := Missing(false); contains(short, "rpm") {
+		t.Errorf("%q", short)
+	}
+	if long := Missing(true); !contains(long, "rpm") {
+		t.Errorf("%q", long)
+	}
+}
+
 func TestNoSuchVariant(t *testing.T) {
 	t.Setenv("PATHKEEPER_LAB_CACHE", t.TempDir())
 	if _, err := Ensure(io.Discard, "big"); err == nil || !strings.Contains(err.Error(), `no image "big"`) {

@@ -4,7 +4,7 @@
 //	lab check FILES...                          parse them only
 //	lab verbs                                   print the table of verbs
 //	lab image [--manifest] [clients]            build the guest's image, if it is not in the cache
-//	lab deps                                    install what the lab needs on this host
+//	lab deps [long]                             install what the lab needs on this host, or the long scenarios too
 //	lab boot-test                               boot both kinds of guest and time them
 //	lab shell [bare|systemd] [clients]          a root shell in a fresh guest
 package main
@@ -29,7 +29,7 @@ import (
 )
 
 const usage = `usage: lab run [-v] [-tell] [-tree DIR] [-fetch DIR] [-no-product] FILES...
-       lab check FILES... | lab verbs | lab image [--manifest] [clients] | lab deps | lab boot-test |
+       lab check FILES... | lab verbs | lab image [--manifest] [clients] | lab deps [long] | lab boot-test |
        lab shell [bare|systemd] [clients]`
 
 func main() {
@@ -51,7 +51,7 @@ func main() {
 	case "image":
 		err = buildImage(args)
 	case "deps":
-		err = image.InstallDeps(os.Stderr)
+		err = deps(args)
 	case "boot-test":
 		err = bootTest(ctx)
 	case "shell":
@@ -63,6 +63,14 @@ func main() {
 		fmt.Fprintln(os.Stderr, "lab:", err)
 		os.Exit(1)
 	}
+}
+
+// deps installs what the host lacks.
+func deps(args []string) error {
+	if len(args) > 1 || len(args) == 1 && args[0] != "long" {
+		return fmt.Errorf("no such set of dependencies: %q\n%s", args, usage)
+	}
+	return image.InstallDeps(os.Stderr, len(args) == 1)
 }
 
 // checkout is the directory of the module, where the scenario files' from= look.
@@ -159,7 +167,7 @@ func verbs() {
 }
 
 func buildImage(args []string) error {
-	if err := image.InstallDeps(os.Stderr); err != nil {
+	if err := image.InstallDeps(os.Stderr, false); err != nil {
 		return err
 	}
 	manifest := len(args) > 0 && args[0] == "--manifest"
@@ -183,7 +191,7 @@ func buildImage(args []string) error {
 }
 
 func bootTest(ctx context.Context) error {
-	if err := image.InstallDeps(os.Stderr); err != nil {
+	if err := image.InstallDeps(os.Stderr, false); err != nil {
 		return err
 	}
 	img, err := image.Ensure(os.Stderr, image.Plain)

@@ -25,7 +25,7 @@ func shell(ctx context.Context, args []string) error {
 			return fmt.Errorf("lab shell %q: there is bare and systemd, and clients", a)
 		}
 	}
-	if err := image.InstallDeps(os.Stderr); err != nil {
+	if err := image.InstallDeps(os.Stderr, false); err != nil {
 		return err
 	}
 	img, err := image.Ensure(os.Stderr, variant)
