@@ -119,7 +119,7 @@ func Run(ctx context.Context, opt Options) error {
 	if err != nil {
 		return err
 	}
-	d.close = append(d.close, func() { _ = os.Remove(opt.PidFile); _ = pid.Close() })
+	d.close = append(d.close, func() { UnlockManager(pid) })
 	defer d.end()
 	if !server.SocketsPassed() {
 		switch d.old, err = server.HoldMpathd(server.MpathdNames(opt.MpathdSocket), nil); {

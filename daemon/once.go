@@ -72,7 +72,7 @@ func Once(ctx context.Context, opt OnceOptions) (res OnceResult, err error) {
 	if err != nil {
 		return res, err
 	}
-	d.close = append(d.close, func() { _ = os.Remove(opt.PidFile); _ = pid.Close() })
+	d.close = append(d.close, func() { UnlockManager(pid) })
 	defer d.end()
 	d.log = newJournal(opt.Level, false)
 	go d.log.write(opt.Log)

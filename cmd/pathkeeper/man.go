@@ -231,7 +231,7 @@ func filesOf(p *roff.Page) {
 		{"/etc/pathkeeper/pathkeeper.yaml, /etc/pathkeeper/conf.d/*.yaml", "The configuration in its native form, pathkeeper.yaml(5); where the first is there it is read instead."},
 		{"/etc/multipath/bindings, /etc/multipath/wwids", "The names that maps were given, and the WWIDs that had a map."},
 		{"/run/pathkeeper/api.sock", "The daemon's socket."},
-		{"/run/multipathd.pid", "The lock of the host's one manager of multipath maps."},
+		{"/run/multipathd.pid, /run/multipathd.pid.guard", "The lock of the host's one manager of multipath maps, and the lock of who takes it just now."},
 		{"/run/pathkeeper/recorder", "What the daemon records, for `pathkeeper history` and `pathkeeper replay`."},
 		{"/var/lib/pathkeeper/records", "Copies of it: of `pathkeeper record save`, and of bugs that the daemon found in itself."},
 	} {

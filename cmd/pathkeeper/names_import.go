@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -191,7 +190,7 @@ func (thisMachine) lockNames() (func(), error) {
 	if err != nil {
 		return nil, err
 	}
-	return func() { _ = os.Remove(f.Name()); _ = f.Close() }, nil
+	return func() { daemon.UnlockManager(f) }, nil
 }
 
 func (m simMachine) stateFiles() statefile.Port { return m.s.StateFiles() }
