@@ -122,11 +122,14 @@ func Run(ctx context.Context, opt Options) error {
 	d.close = append(d.close, func() { UnlockManager(pid) })
 	defer d.end()
 	if !server.SocketsPassed() {
-		switch d.old, err = server.HoldMpathd(server.MpathdNames(opt.MpathdSocket), nil); {
-		case err == nil:
+		var hung int
+		if d.old, hung, err = holdSockets(server.MpathdNames(opt.MpathdSocket), "/proc"); err != nil {
+			return err
+		}
+		if hung != 0 {
+			dead = hung
+		} else {
 			d.close = append(d.close, func() { _ = d.old.Close() })
-		case dead == 0 || !errors.Is(err, server.ErrHeld):
-			return fmt.Errorf("another manager answers for this host: %w", err)
 		}
 	}
 

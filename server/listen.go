@@ -16,6 +16,21 @@ import (
 // ErrHeld says that a living process has the socket.
 var ErrHeld = errors.New("another process answers there")
 
+// HeldError is ErrHeld of one of multipathd's sockets, and who the kernel says began to
+// listen there; PID 0: it does not say.
+type HeldError struct {
+	Socket, Who string
+	PID         int
+}
+
+// Error implements error.
+func (e *HeldError) Error() string {
+	return fmt.Sprintf("take multipathd's socket %s: %v: %s; one manager of multipath maps per host: stop the other one first", e.Socket, ErrHeld, e.Who)
+}
+
+// Unwrap makes it an ErrHeld.
+func (e *HeldError) Unwrap() error { return ErrHeld }
+
 // PeerCred asks the kernel who is at the other end.
 func PeerCred(c *net.UnixConn) (Cred, error) {
 	raw, err := c.SyscallConn()

@@ -147,7 +147,11 @@ func holdSocket(name string) (*limited, error) {
 		if who == "" {
 			who = "a process that does not answer"
 		}
-		return nil, fmt.Errorf("take multipathd's socket %s: %w: %s; one manager of multipath maps per host: stop the other one first", name, ErrHeld, who)
+		held := &HeldError{Socket: name, Who: who}
+		if known {
+			held.PID = int(cred.PID)
+		}
+		return nil, held
 	}
 	if err != nil {
 		return nil, fmt.Errorf("take multipathd's socket %s: %w", name, err)

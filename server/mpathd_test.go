@@ -312,6 +312,10 @@ func TestMpathdHeld(t *testing.T) {
 	if !errors.Is(err, server.ErrHeld) || !strings.Contains(err.Error(), fmt.Sprintf("pid %d", os.Getpid())) {
 		t.Errorf("second holder: %v", err)
 	}
+	var held *server.HeldError
+	if !errors.As(err, &held) || held.PID != os.Getpid() || held.Socket != name {
+		t.Errorf("who holds it: %+v", held)
+	}
 	if got := server.Holder(name + "-nobody"); got != "" {
 		t.Errorf("holder of nothing: %q", got)
 	}
