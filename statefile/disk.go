@@ -44,6 +44,7 @@ type system interface {
 
 type tempFile interface {
 	io.Writer
+	MakeLike(path string) error
 	Chmod(mode os.FileMode) error
 	Sync() error
 	Close() error
@@ -58,7 +59,7 @@ func (realSystem) create(path string, mode os.FileMode) (tempFile, error) {
 	if err != nil {
 		return nil, err
 	}
-	return f, nil
+	return diskFile{f}, nil
 }
 
 func (realSystem) rename(from, to string) error { return os.Rename(from, to) }
@@ -93,10 +94,17 @@ func (d *Disk) Read(name string) ([]byte, error) {
 // nothing to others, else 0755. A symbolic link in the way is refused: the
 // replacement would end it, and what it points to would stay old.
 func (d *Disk) WriteAtomic(name string, data []byte, mode uint32) error {
+	return d.writeAs(name, data, mode, "")
+}
+
+func (d *Disk) writeAs(name string, data []byte, mode uint32, like string) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	at := d.below(name)
-	if err := d.write(name, at, data, os.FileMode(mode&0o777)); err != nil {
+	if like != "" {
+		like = d.below(like)
+	}
+	if err := d.write(name, at, data, os.FileMode(mode&0o777), like); err != nil {
 		return fmt.Errorf("write %s: %w", at, err)
 	}
 	return nil
@@ -105,6 +113,10 @@ func (d *Disk) WriteAtomic(name string, data []byte, mode uint32) error {
 // Replace is WriteAtomic under the lock of all who replace: who holds it has read the
 // file, found it as it was, and nobody else writes it before the lock is given back.
 func (d *Disk) Replace(name string, was, data []byte, mode uint32) error {
+	return d.replaceAs(name, was, data, mode, "")
+}
+
+func (d *Disk) replaceAs(name string, was, data []byte, mode uint32, like string) error {
 	release, err := d.lock()
 	if err != nil {
 		return fmt.Errorf("write %s: %w", d.below(name), err)
@@ -117,11 +129,11 @@ func (d *Disk) Replace(name string, was, data []byte, mode uint32) error {
 	if !bytes.Equal(have, was) {
 		return fmt.Errorf("write %s: %w", d.below(name), ErrChanged)
 	}
-	return d.WriteAtomic(name, data, mode)
+	return d.writeAs(name, data, mode, like)
 }
 
 // write makes the new file and puts it in the old one's place.
-func (d *Disk) write(name, at string, data []byte, mode os.FileMode) error {
+func (d *Disk) write(name, at string, data []byte, mode os.FileMode, like string) error {
 	dirMode := os.FileMode(0o755)
 	if mode&0o077 == 0 {
 		dirMode = 0o700
@@ -140,7 +152,7 @@ func (d *Disk) write(name, at string, data []byte, mode os.FileMode) error {
 	}
 	d.clean(filepath.Dir(at), filepath.Base(at))
 	temp := filepath.Join(filepath.Dir(at), tempName(filepath.Base(at), os.Getpid(), d.seq.Add(1)))
-	if err := d.fill(temp, data, mode); err != nil {
+	if err := d.fill(temp, data, mode, like); err != nil {
 		_ = d.sys.remove(temp) // best effort: a leftover is not looked at, and cleaned later
 		return fmt.Errorf("new file: %w", err)
 	}
@@ -155,12 +167,18 @@ func (d *Disk) write(name, at string, data []byte, mode os.FileMode) error {
 }
 
 // fill makes the new file, complete and on the disk.
-func (d *Disk) fill(temp string, data []byte, mode os.FileMode) error {
+func (d *Disk) fill(temp string, data []byte, mode os.FileMode, like string) error {
 	f, err := d.sys.create(temp, mode)
 	if err != nil {
 		return fmt.Errorf("create: %w", cause(err))
 	}
-	step, err := "set mode", f.Chmod(mode) // the umask has no say
+	step := ""
+	if like != "" {
+		step, err = "give it owner and attributes of "+like, f.MakeLike(like)
+	}
+	if err == nil {
+		step, err = "set mode", f.Chmod(mode) // the umask has no say
+	}
 	if err == nil {
 		step = "write"
 		_, err = f.Write(data)

@@ -90,6 +90,13 @@ func (w *faultyFile) Chmod(mode os.FileMode) error {
 	return w.tempFile.Chmod(mode)
 }
 
+func (w *faultyFile) MakeLike(path string) error {
+	if err := w.f.step("like"); err != nil {
+		return err
+	}
+	return w.tempFile.MakeLike(path)
+}
+
 func (w *faultyFile) Sync() error {
 	if err := w.f.step("sync"); err != nil {
 		return err

@@ -29,9 +29,15 @@ const (
 type mpathconfHost struct {
 	base    string // tests: below which directory everything lies
 	root    bool   // root calls
-	files   statefile.Port
+	files   mpathconfFiles
 	listens func() bool // somebody answers at multipathd's socket
 	call    func(limit time.Duration, name string, args ...string) (out string, err error)
+}
+
+// mpathconfFiles are files of which a new one can be made as another one is.
+type mpathconfFiles interface {
+	statefile.Port
+	Like(path string) statefile.Port
 }
 
 func systemMpathconf() mpathconfHost {
@@ -69,29 +75,31 @@ func (h mpathconfHost) absolute(name string) (string, error) {
 }
 
 // write replaces a file, or makes it. What it held is kept as FILE.old. A link is
-// followed: it stays, and leads to the new file. The mode stays, too. Of two calls at
-// once the later one finds that the host's own file is not what it has read.
+// followed: it stays, and leads to the new file. Mode, owner, group and attributes stay,
+// too, and the copy has the same. Of two calls at once the later one finds that the
+// host's own file is not what it has read.
 func (h mpathconfHost) write(path string, was []byte, there bool, data []byte) error {
 	at, err := h.target(path)
 	if err != nil {
 		return err
 	}
-	mode := uint32(statefile.ModePrivate)
+	mode, files := uint32(statefile.ModePrivate), statefile.Port(h.files)
 	if there {
+		files = h.files.Like(at)
 		info, err := os.Stat(h.base + at)
 		if err != nil {
 			return fmt.Errorf("looking at %s: %w", at, err)
 		}
 		mode = uint32(info.Mode().Perm())
-		if err := h.files.WriteAtomic(at+".old", was, mode); err != nil {
+		if err := files.WriteAtomic(at+".old", was, mode); err != nil {
 			return fmt.Errorf("nothing was changed: keeping a copy of the old file: %w", err)
 		}
 	} else {
 		was = nil
 	}
-	put := h.files.WriteAtomic
+	put := files.WriteAtomic
 	if path == mpathconfFile {
-		put = func(at string, data []byte, mode uint32) error { return h.files.Replace(at, was, data, mode) }
+		put = func(at string, data []byte, mode uint32) error { return files.Replace(at, was, data, mode) }
 	}
 	if err := put(at, data, mode); err != nil {
 		return fmt.Errorf("the configuration is not written: %w", err)

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"pathkeeper/statefile"
 )
 
@@ -179,6 +181,48 @@ func TestMpathconfWrites(t *testing.T) {
 	}
 }
 
+// The new file and the copy have owner, group, ACL and other attributes of the old one.
+func TestMpathconfKeepsOwner(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("giving files away wants root")
+	}
+	// linux/posix_acl_xattr.h: version 2, then tag, permissions and id of user, a user, group, mask, others.
+	acl := "\x02\x00\x00\x00\x01\x00\x06\x00\xff\xff\xff\xff\x02\x00\x04\x00\xd7\x11\x00\x00\x04\x00\x00\x00\xff\xff\xff\xff\x10\x00\x04\x00\xff\xff\xff\xff\x20\x00\x00\x00\xff\xff\xff\xff"
+	for _, attributes := range []map[string]string{
+		nil,
+		{"user.comment": strings.Repeat("x", 2000)},
+		{"system.posix_acl_access": acl, "security.pathkeeper_test": "label"},
+	} {
+		base := mpathconfTree(t, map[string]string{mpathconfFile: "defaults {\n\tfind_multipaths no\n}\n", mpathconfFile + ".old": "of root"})
+		if err := os.Chown(base+mpathconfFile, 1234, 4321); err != nil {
+			t.Fatal(err)
+		}
+		for name, value := range attributes {
+			if err := unix.Setxattr(base+mpathconfFile, name, []byte(value), 0); errors.Is(err, unix.ENOTSUP) || errors.Is(err, unix.EPERM) {
+				delete(attributes, name)
+			} else if err != nil {
+				t.Fatal(name, err)
+			}
+		}
+		if code, _, talk := callMpathconf(base, "--find_multipaths", "smart"); code != 0 || talk != "" {
+			t.Fatalf("exit %d: %s", code, talk)
+		}
+		for _, path := range []string{base + mpathconfFile, base + mpathconfFile + ".old"} {
+			var st unix.Stat_t
+			if err := unix.Stat(path, &st); err != nil || st.Uid != 1234 || st.Gid != 4321 || st.Mode&0o7777 != 0o640 {
+				t.Errorf("%s: %d:%d, mode %o, %v", path, st.Uid, st.Gid, st.Mode, err)
+			}
+			for name, value := range attributes {
+				got := make([]byte, 4096)
+				n, err := unix.Getxattr(path, name, got)
+				if err != nil || string(got[:n]) != value {
+					t.Errorf("%s: %s is %q, %v", path, name, got[:max(n, 0)], err)
+				}
+			}
+		}
+	}
+}
+
 // --allow takes maps by every name, what lies on them, and WWIDs.
 func TestMpathconfAllow(t *testing.T) {
 	disks := map[string]string{mpathconfFile: "blacklist {\n\tdevnode \".*\"\n}\nblacklist_exceptions {\n\twwid 36old\n}\n"}
@@ -267,11 +311,20 @@ func TestMpathconfStatus(t *testing.T) {
 
 // meddled is a file system on which something happens before a file is replaced.
 type meddled struct {
+	mpathconfFiles
+	before func() error
+}
+
+func (m meddled) Like(path string) statefile.Port {
+	return meddledLike{m.mpathconfFiles.Like(path), m.before}
+}
+
+type meddledLike struct {
 	statefile.Port
 	before func() error
 }
 
-func (m meddled) Replace(path string, was, data []byte, mode uint32) error {
+func (m meddledLike) Replace(path string, was, data []byte, mode uint32) error {
 	if err := m.before(); err != nil {
 		return err
 	}
