@@ -391,11 +391,13 @@ func (d *Daemon) stop(ctx context.Context, cancel context.CancelFunc, note *noti
 	}
 	d.reloads.stopping.Store(true)
 	note.say("STOPPING=1")
-	final := !inInitramfs(initrdRelease) && !note.restarting(unitName)
-	if final && note.conn != nil && d.opt.DeadRootLimit > 0 {
-		if jobs, err := initJobs(initSocket, stopAsk); err != nil {
-			d.log.printf(mpath.LevelWarning, "", "%v: whether the host goes down is not known", err)
-		} else if how := endingOf(jobs); how != "" && d.holdForRoot(ctx, note) {
+	final, how, err := stopOf(note.conn != nil, func() ([]initJob, error) { return initJobs(initSocket, stopAsk) })
+	if err != nil {
+		d.log.printf(mpath.LevelWarning, "", "%v: whether another daemon follows is not known, so queueing stays as it is", err)
+	}
+	final = final && !inInitramfs(initrdRelease)
+	if final && how != "" && d.opt.DeadRootLimit > 0 && d.holdForRoot(ctx, note) {
+		if jobs, err := initJobs(initSocket, stopAsk); err != nil || endingOf(jobs) != "" {
 			d.endHost(how, fmt.Sprintf("no path of the root file system came back in %s", rootLimit))
 		}
 	}

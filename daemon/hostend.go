@@ -2,7 +2,9 @@ package daemon
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"strings"
 	"time"
@@ -10,7 +12,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"pathkeeper/mpath"
-	"pathkeeper/sysfs"
 )
 
 // What a host that goes down waits for on maps without a path. systemd gives each
@@ -25,8 +26,12 @@ const (
 	// rootLimit is how long the daemon, the last service that ends, waits for a path of
 	// the root file system.
 	rootLimit = 30 * time.Second
-	// syncLimit is for the other file systems' last writes.
-	syncLimit = 10 * time.Second
+	// queueLimit is for the end of all queueing, syncLimit for the other file systems'
+	// last writes.
+	queueLimit = 3 * time.Second
+	syncLimit  = 10 * time.Second
+	// stillLimit is a time between two looks in which this process stood still.
+	stillLimit = 10 * time.Second
 )
 
 // DeadRootLimit is how long a host whose root file system has no path may take to go
@@ -66,10 +71,12 @@ func HostEnds() bool {
 // hostEnd is what the daemon knows of the end of its host. It counts the time that it
 // has seen pass, so that none counts in which it stood still.
 type hostEnd struct {
-	ending  ending
-	dead    map[string]time.Duration // by WWID: for how long the host goes down and the map has no path
-	root    map[string]bool          // WWIDs of the maps under / and /usr
-	unasked time.Duration            // since systemd was asked last
+	ending   ending
+	dead     map[string]time.Duration // by WWID: for how long the host goes down and the map has no path
+	ground   map[string]bool          // WWIDs of the maps that were ever seen below the running system
+	hangs    time.Duration            // for how long the host goes down and its ground hangs
+	unasked  time.Duration            // since systemd was asked last
+	switched []mpath.Pathless         // whose queueing was ended
 }
 
 // verdict is what is to be done now.
@@ -78,27 +85,35 @@ type verdict struct {
 	end  bool             // the host's end
 }
 
-// look takes the maps without a path, and the time since the last look. The map under
-// the root file system keeps its queue: who gets an error from there ends with it,
-// systemd too.
-func (h *hostEnd) look(passed time.Duration, lost []mpath.Pathless, limit time.Duration) (v verdict) {
+// look takes the maps without a path, what the running system stands on, and the time
+// since the last look. A map below the running system keeps its queue: who gets an
+// error from there ends with it, systemd too.
+func (h *hostEnd) look(passed time.Duration, lost []mpath.Pathless, g ground, limit time.Duration) (v verdict) {
+	if h.ending == "" || passed > stillLimit { // what was seen before a gap is no evidence
+		h.dead, h.hangs = nil, 0
+	}
+	if h.ending == "" {
+		return v
+	}
+	passed = min(passed, 2*lookEvery)
+	if h.ground == nil {
+		h.ground = map[string]bool{}
+	}
+	for w := range g.maps {
+		h.ground[w] = true
+	}
 	dead := map[string]time.Duration{}
-	root := time.Duration(0)
 	for _, m := range lost {
-		if h.ending == "" {
-			break
-		}
-		d := h.dead[m.WWID] + passed
-		dead[m.WWID] = d
-		switch {
-		case h.root[m.WWID]:
-			root = max(root, d)
-		case m.Queues && !m.Bounded && d >= lostLimit:
+		dead[m.WWID] = h.dead[m.WWID] + passed
+		if m.Queues && !m.Bounded && dead[m.WWID] >= lostLimit && !h.ground[m.WWID] && !g.unknown {
 			v.fail = append(v.fail, m)
 		}
 	}
 	h.dead = dead
-	v.end = limit > 0 && root >= limit
+	if h.hangs += passed; !g.hangs {
+		h.hangs = 0
+	}
+	v.end = limit > 0 && h.hangs >= limit
 	return v
 }
 
@@ -124,35 +139,50 @@ func (d *Daemon) watchHostEnd(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
-		passed := min(time.Since(last), 2*lookEvery)
+		passed := time.Since(last)
 		last = time.Now()
 		lost, err := d.pathless(ctx)
-		if err != nil || len(lost) == 0 {
+		if err != nil {
+			continue
+		}
+		if len(lost) == 0 && h.switched == nil {
 			h = hostEnd{unasked: askEvery}
 			continue
 		}
 		if h.unasked += passed; h.unasked >= askEvery {
 			was := h.ending
 			h.heard(initJobs(initSocket, initLimit))
-			if h.ending != "" && was == "" {
+			switch {
+			case h.ending != "" && was == "" && len(lost) > 0:
 				d.log.printf(mpath.LevelWarning, "", "the host goes down (%s), and %s", h.ending, without(lost))
+			case h.ending == "" && h.switched != nil:
+				d.queueAgain(ctx, h.switched)
+				h.switched = nil
 			}
 		}
-		if h.ending != "" {
-			root, err := d.rootMaps(lost)
-			if err != nil {
-				d.log.printf(mpath.LevelWarning, "", "what the root file system stands on: %v: no queue ends", err)
-				continue
-			}
-			h.root = root
+		if h.ending == "" {
+			continue
 		}
-		v := h.look(passed, lost, d.opt.DeadRootLimit)
+		g, err := d.groundOf(lost)
+		if err != nil {
+			d.log.printf(mpath.LevelWarning, "", "what the running system stands on: %v: no queue ends", err)
+			continue
+		}
+		v := h.look(passed, lost, g, d.opt.DeadRootLimit)
+		if len(v.fail) == 0 && !v.end {
+			continue
+		}
+		// Once more, since the order may have been taken back a moment ago.
+		if h.heard(initJobs(initSocket, initLimit)); h.ending == "" {
+			continue
+		}
 		for _, m := range v.fail {
 			d.failQueue(ctx, m)
+			h.switched = append(h.switched, m)
 		}
 		if v.end {
 			d.endHost(h.ending, fmt.Sprintf("no path of the root file system for %s", d.opt.DeadRootLimit))
-			h = hostEnd{} // the kernel has refused
+			h = hostEnd{unasked: askEvery} // the kernel has refused
 		}
 	}
 }
@@ -180,47 +210,26 @@ func (d *Daemon) failQueue(ctx context.Context, m mpath.Pathless) {
 	line := fmt.Sprintf("the host goes down, and no path came back in %s: queued I/O is failed now", lostLimit)
 	d.log.printf(mpath.LevelError, m.Name, "%s", line)
 	toConsole(m.Name + ": " + line)
-	limit, end := context.WithTimeout(ctx, 10*time.Second)
-	defer end()
-	r, err := d.loop.command(limit, mpath.Command{Kind: mpath.CommandDisableQueueing, Map: m.WWID})
-	if err != nil {
-		d.log.printf(mpath.LevelError, m.Name, "%v", err)
-	} else if r.Code != mpath.ReplyDone && r.Code != mpath.ReplyAlready {
-		d.log.printf(mpath.LevelError, m.Name, "%s", r.Text)
+	d.forHostEnd(ctx, mpath.Command{Kind: mpath.CommandDisableQueueing, Map: m.WWID, Arg: mpath.ForHostEnd})
+}
+
+// queueAgain: the host stays after all.
+func (d *Daemon) queueAgain(ctx context.Context, maps []mpath.Pathless) {
+	for _, m := range maps {
+		d.log.printf(mpath.LevelWarning, m.Name, "the host does not go down any more: queueing is as configured again")
+		d.forHostEnd(ctx, mpath.Command{Kind: mpath.CommandRestoreQueueing, Map: m.WWID})
 	}
 }
 
-// rootMaps are those of the maps that / or /usr stands on. Nothing of it is read from
-// a disk.
-func (d *Daemon) rootMaps(maps []mpath.Pathless) (map[string]bool, error) {
-	text, err := os.ReadFile("/proc/self/mountinfo")
+func (d *Daemon) forHostEnd(ctx context.Context, c mpath.Command) {
+	limit, end := context.WithTimeout(ctx, 10*time.Second)
+	defer end()
+	r, err := d.loop.command(limit, c)
 	if err != nil {
-		return nil, err
+		d.log.printf(mpath.LevelError, c.Map, "%v", err)
+	} else if r.Code != mpath.ReplyDone && r.Code != mpath.ReplyAlready {
+		d.log.printf(mpath.LevelError, c.Map, "%s", r.Text)
 	}
-	mounts, err := sysfs.ParseMountinfo(text)
-	if err != nil {
-		return nil, err
-	}
-	tree, err := sysfs.OpenRoot(d.opt.SysDir)
-	if err != nil {
-		return nil, err
-	}
-	defer tree.Close()
-	under, err := sysfs.Foundations(tree, mounts)
-	if err != nil {
-		return nil, err
-	}
-	found := map[string]bool{}
-	for _, f := range under {
-		for _, p := range f.Points {
-			for _, m := range maps {
-				if (p == "/" || p == "/usr") && m.Dev.Major == f.Major && m.Dev.Minor == f.Minor {
-					found[m.WWID] = true
-				}
-			}
-		}
-	}
-	return found, nil
 }
 
 // holdForRoot is for the stop of the daemon with the host: behind it systemd reads the
@@ -235,14 +244,14 @@ func (d *Daemon) holdForRoot(ctx context.Context, note *notifier) (end bool) {
 		if err != nil {
 			return false
 		}
-		if root, err := d.rootMaps(lost); err != nil || len(root) == 0 {
+		if g, err := d.groundOf(lost); err != nil || !g.hangs {
 			return false
 		}
 		if !said {
 			said = true
 			d.log.printf(mpath.LevelWarning, "", "the host goes down and its root file system has no path: waiting %s for one", rootLimit)
 		}
-		note.say(fmt.Sprintf("EXTEND_TIMEOUT_USEC=%d", (rootLimit + stopLimit + syncLimit).Microseconds()))
+		note.say(fmt.Sprintf("EXTEND_TIMEOUT_USEC=%d", (rootLimit + stopLimit + queueLimit + syncLimit).Microseconds()))
 		select {
 		case <-ctx.Done():
 			return false
@@ -268,9 +277,11 @@ func (d *Daemon) endHost(how ending, why string) {
 	line := fmt.Sprintf("%s: the daemon ends the host now, as %s was asked for", why, how)
 	d.log.printf(mpath.LevelError, "", "%s", line)
 	toConsole(line)
+	queues, end := context.WithTimeout(context.Background(), queueLimit)
+	_, _ = d.loop.command(queues, mpath.Command{Kind: mpath.CommandDisableQueueing, Arg: mpath.ForHostEnd}) // a queue would hold the writes of all
+	end()
 	ctx, end := context.WithTimeout(context.Background(), syncLimit)
 	defer end()
-	_, _ = d.loop.command(ctx, mpath.Command{Kind: mpath.CommandDisableQueueing}) // a queue would hold the writes of all
 	synced := make(chan struct{})
 	go func() { // left behind where one file system hangs
 		unix.Sync()
@@ -285,4 +296,27 @@ func (d *Daemon) endHost(how ending, why string) {
 		err = unix.Reboot(unix.LINUX_REBOOT_CMD_RESTART)
 	}
 	d.log.printf(mpath.LevelError, "", "reboot(2) for %s: %v", how, err)
+}
+
+// stopOf says what kind of stop this is. final: no other daemon follows, so queueing is
+// handled as multipathd does; a restart leaves it as it is, and so does a stop of which
+// systemd does not say what it is, since what was queued cannot be brought back. how:
+// the host goes down with it.
+func stopOf(service bool, ask func() ([]initJob, error)) (final bool, how ending, err error) {
+	if !service {
+		return true, "", nil
+	}
+	jobs, err := ask()
+	if errors.Is(err, fs.ErrNotExist) {
+		return true, "", nil // another supervisor than systemd
+	}
+	if err != nil {
+		return false, "", err
+	}
+	for _, j := range jobs {
+		if j.Unit == unitName && (j.Kind == "restart" || j.Kind == "try-restart" || j.Kind == "start") {
+			return false, "", nil
+		}
+	}
+	return true, endingOf(jobs), nil
 }

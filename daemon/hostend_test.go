@@ -2,12 +2,17 @@ package daemon
 
 import (
 	"errors"
+	"fmt"
+	"io/fs"
+	"os"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"pathkeeper/dmmap/table"
 	"pathkeeper/mpath"
+	"pathkeeper/sysfs"
 )
 
 func TestEndingOf(t *testing.T) {
@@ -28,11 +33,12 @@ func TestEndingOf(t *testing.T) {
 }
 
 // looks plays looks a second apart, and gives the names whose queueing ends, each at its
-// second, and the second at which the host ends.
+// second, and the second at which the host ends. The map "r" is below the root.
 func (h *hostEnd) looks(seconds int, limit time.Duration, lost func(second int) []mpath.Pathless) (failed map[string]int, ended int) {
 	failed = map[string]int{}
+	on := sysfs.Ground{Maps: []sysfs.Foundation{{Major: 253, Minor: 9}}}
 	for n := 1; n <= seconds; n++ {
-		v := h.look(time.Second, lost(n), limit)
+		v := h.look(time.Second, lost(n), groundAmong(on, lost(n)), limit)
 		for _, m := range v.fail {
 			if failed[m.Name] == 0 {
 				failed[m.Name] = n
@@ -49,14 +55,14 @@ func TestHostEndLooks(t *testing.T) {
 	queues := mpath.Pathless{WWID: "q", Name: "queues", Queues: true}
 	fails := mpath.Pathless{WWID: "f", Name: "fails"}
 	counts := mpath.Pathless{WWID: "c", Name: "counts", Queues: true, Bounded: true}
-	root := mpath.Pathless{WWID: "r", Name: "root", Queues: true}
+	root := mpath.Pathless{WWID: "r", Name: "root", Queues: true, Dev: table.DevNum{Major: 253, Minor: 9}}
 	all := []mpath.Pathless{queues, fails, counts, root}
 	lose := func(int) []mpath.Pathless { return all }
 	second := int(lostLimit / time.Second)
 	const limit = 20 * time.Minute
-	going := func() *hostEnd { return &hostEnd{ending: "reboot.target", root: map[string]bool{"r": true}} }
+	going := func() *hostEnd { return &hostEnd{ending: "reboot.target"} }
 
-	if failed, ended := (&hostEnd{root: map[string]bool{"r": true}}).looks(5000, limit, lose); len(failed) > 0 || ended != 0 {
+	if failed, ended := (&hostEnd{}).looks(5000, limit, lose); len(failed) > 0 || ended != 0 {
 		t.Errorf("the host does not go down, and %v fail, it ends after %d s", failed, ended)
 	}
 	failed, ended := going().looks(5000, limit, lose)
@@ -84,6 +90,90 @@ func TestHostEndLooks(t *testing.T) {
 	})
 	if failed["queues"] != 40+second {
 		t.Errorf("a path was there at second 40: %v", failed)
+	}
+}
+
+// What was seen before this process stood still is no evidence.
+func TestHostEndStandsStill(t *testing.T) {
+	h := &hostEnd{ending: "reboot.target"}
+	lost := []mpath.Pathless{{WWID: "q", Name: "queues", Queues: true}}
+	for range 44 {
+		h.look(time.Second, lost, ground{hangs: true}, time.Minute)
+	}
+	if v := h.look(time.Hour, lost, ground{hangs: true}, time.Minute); len(v.fail) > 0 || v.end || h.dead["q"] != 2*lookEvery || h.hangs != 2*lookEvery {
+		t.Errorf("after an hour under SIGSTOP: %+v, %v %v", v, h.dead, h.hangs)
+	}
+	h = &hostEnd{ending: "reboot.target"}
+	for range 44 {
+		h.look(time.Second, lost, ground{}, time.Minute)
+	}
+	h.ending = "" // the order is taken back, and given again
+	h.look(time.Second, lost, ground{}, time.Minute)
+	h.ending = "reboot.target"
+	if v := h.look(time.Second, lost, ground{}, time.Minute); len(v.fail) > 0 {
+		t.Errorf("a new order, and the time of the old one counts: %+v", v)
+	}
+}
+
+// A map that was once seen below the root is spared, also where a look misses it; so is
+// each where nobody can tell. A leg of a mirror that fails its I/O holds nothing up.
+func TestHostEndGround(t *testing.T) {
+	root := mpath.Pathless{WWID: "r", Name: "root", Queues: true, Dev: table.DevNum{Major: 253, Minor: 9}}
+	leg := mpath.Pathless{WWID: "l", Name: "leg", Dev: table.DevNum{Major: 253, Minor: 8}}
+	h := &hostEnd{ending: "reboot.target"}
+	h.look(time.Second, []mpath.Pathless{root}, ground{maps: map[string]bool{"r": true}, hangs: true}, time.Hour)
+	for range 100 {
+		if v := h.look(time.Second, []mpath.Pathless{root}, ground{}, time.Hour); len(v.fail) > 0 {
+			t.Fatal("the root's queue ends because one look did not see what it is")
+		}
+	}
+	h = &hostEnd{ending: "reboot.target"}
+	for range 100 {
+		if v := h.look(time.Second, []mpath.Pathless{root}, ground{unknown: true}, time.Hour); len(v.fail) > 0 || v.end {
+			t.Fatal("nobody knows what the root stands on, and a queue ends")
+		}
+	}
+	two := sysfs.Ground{Maps: []sysfs.Foundation{{Major: 253, Minor: 8}, {Major: 253, Minor: 9}}}
+	if g := groundAmong(two, []mpath.Pathless{leg}); g.hangs || !g.maps["l"] {
+		t.Errorf("one leg of two fails its I/O: %+v", g)
+	}
+	if g := groundAmong(two, []mpath.Pathless{leg, root}); !g.hangs {
+		t.Errorf("one leg waits: %+v", g)
+	}
+	root.Queues = false
+	if g := groundAmong(two, []mpath.Pathless{leg, root}); !g.hangs {
+		t.Errorf("both legs fail: %+v", g)
+	}
+	if g := groundAmong(sysfs.Ground{}, []mpath.Pathless{leg, root}); g.hangs || len(g.maps) > 0 {
+		t.Errorf("the root is on no map: %+v", g)
+	}
+}
+
+// A stop leaves queueing as it is where another daemon follows, or nobody can say.
+func TestStopOf(t *testing.T) {
+	job := func(kind string) []initJob { return []initJob{{"other.service", "restart"}, {unitName, kind}} }
+	for _, c := range []struct {
+		what    string
+		service bool
+		jobs    []initJob
+		err     error
+		final   bool
+		how     ending
+	}{
+		{"by hand", false, nil, errors.New("not asked"), true, ""},
+		{"restart", true, job("restart"), nil, false, ""},
+		{"its second half", true, job("start"), nil, false, ""},
+		{"try-restart", true, job("try-restart"), nil, false, ""},
+		{"stop", true, job("stop"), nil, true, ""},
+		{"a kill", true, nil, nil, true, ""},
+		{"with the host", true, append(job("stop"), initJob{"poweroff.target", "start"}), nil, true, "poweroff.target"},
+		{"no systemd", true, nil, fmt.Errorf("dial: %w", fs.ErrNotExist), true, ""},
+		{"a busy systemd", true, nil, os.ErrDeadlineExceeded, false, ""},
+	} {
+		final, how, _ := stopOf(c.service, func() ([]initJob, error) { return c.jobs, c.err })
+		if final != c.final || how != c.how {
+			t.Errorf("%s: final %v how %q", c.what, final, how)
+		}
 	}
 }
 

@@ -109,36 +109,3 @@ func (n *notifier) stopUnit(unit string) {
 	case <-ctx.Done():
 	}
 }
-
-// restarting asks systemd whether this stop is half of a restart: then queueing
-// is left as it is, since another daemon follows at once. Without systemd, or
-// without an answer in time, the stop counts as final, as multipathd's does.
-func (n *notifier) restarting(unit string) bool {
-	if n.conn == nil {
-		return false
-	}
-	// In a goroutine that is left behind: on a dead root even the start of a
-	// program hangs, whatever its context says.
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
-	defer cancel()
-	answer := make(chan []byte, 1)
-	go func() {
-		out, err := exec.CommandContext(ctx, "systemctl", "list-jobs", "--no-legend", "--plain").Output()
-		if err != nil {
-			out = nil
-		}
-		answer <- out
-	}()
-	var out []byte
-	select {
-	case out = <-answer:
-	case <-ctx.Done():
-	}
-	for _, line := range strings.Split(string(out), "\n") {
-		f := strings.Fields(line)
-		if len(f) >= 3 && f[1] == unit {
-			return f[2] == "restart" || f[2] == "try-restart" || f[2] == "start"
-		}
-	}
-	return false
-}

@@ -157,6 +157,7 @@ func (m *mmap) fields() []field {
 		{"removal", &m.removal},
 		{"flushing", &m.flushing},
 		{"queueOff", &m.queueOff},
+		{"endsQueue", &m.endsQueue},
 		{"queueWas", &m.queueWas},
 		{"steeredAt", &m.steeredAt},
 		{"registered", &m.registered},

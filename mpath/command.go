@@ -27,7 +27,7 @@ const (
 	CommandRenameMap       // to the configured name; Arg, if set, says which one is meant
 	CommandResetStats      // Map "": of all maps
 	CommandSwitchGroup     // Arg: the group's number, from 1
-	CommandDisableQueueing // Map "": all maps
+	CommandDisableQueueing // Map "": all maps; Arg ForHostEnd: until the host is down, or this daemon
 	CommandRestoreQueueing // Map "": all maps
 	CommandForceQueueing   // queueing outlives the daemon, whatever queue_without_daemon says
 	CommandUnforceQueueing
@@ -45,6 +45,9 @@ const (
 	CommandUnsetPRKey
 	CommandForgetWWID // Arg: the WWID that was taken out of the wwids file
 )
+
+// ForHostEnd is the Arg of a CommandDisableQueueing that the host's end is the reason of.
+const ForHostEnd = "host-ends"
 
 var commandNames = [...]string{
 	"", "fail path", "reinstate path", "add path", "remove path", "add map", "remove map", "remove unused maps", "resize map", "reload map",
@@ -223,7 +226,7 @@ func (mc *Machine) forAll(e Command) {
 		}
 		b.left++
 		mc.commands = append(mc.commands, &command{
-			Command: Command{Kind: kind, Map: m.wwid, Force: e.Force}, batch: e.Seq, since: mc.now, until: mc.now.After(e.limit()),
+			Command: Command{Kind: kind, Map: m.wwid, Arg: e.Arg, Force: e.Force}, batch: e.Seq, since: mc.now, until: mc.now.After(e.limit()),
 		})
 	}
 	if b.left == 0 {

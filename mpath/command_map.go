@@ -265,17 +265,20 @@ func (mc *Machine) runQueueing(c *command, m *mmap) {
 		disable := c.Kind == CommandDisableQueueing
 		switch {
 		case disable && m.queueOff:
+			if m.endsQueue && c.Arg != ForHostEnd {
+				m.endsQueue, mc.dl.dirty = false, true
+			}
 			if !is {
 				mc.finish(c, ReplyAlready, "does not queue")
 				return
 			}
 		case disable:
-			m.queueOff, m.queueWas = true, is
+			m.queueOff, m.queueWas, m.endsQueue = true, is, c.Arg == ForHostEnd
 		case !m.queueOff:
 			mc.finish(c, ReplyAlready, "queueing was not disabled: it is as configured")
 			return
 		default:
-			m.queueOff = false
+			m.queueOff, m.endsQueue = false, false
 		}
 		m.accepted = dropSorted(m.accepted, "queueing")
 		m.pauseUntil = 0

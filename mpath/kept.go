@@ -11,7 +11,7 @@ func (m *mmap) keptOf() Kept {
 	s := &m.settings
 	return Kept{
 		WWID: m.wwid, NoPathRetry: s.NoPathRetry.V, PollingInterval: s.PollingInterval.V, FlushOnLastDel: s.FlushOnLastDel.V,
-		DeferredRemove: s.DeferredRemove.V, QueueWithoutDaemon: s.QueueWithoutDaemon.V, QueueOff: m.queueOff, QueueWas: m.queueOff && m.queueWas,
+		DeferredRemove: s.DeferredRemove.V, QueueWithoutDaemon: s.QueueWithoutDaemon.V, QueueOff: m.queueOff && !m.endsQueue, QueueWas: m.queueOff && m.queueWas && !m.endsQueue,
 	}
 }
 

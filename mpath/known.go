@@ -88,6 +88,7 @@ func (mc *Machine) forgetWWID(c *command) {
 		return
 	}
 	mc.wwids = dropSorted(mc.wwids, w)
+	k.asked = dropSorted(k.asked, w) // the answer may be of the file as it was
 	for _, p := range slices.Clone(mc.paths) {
 		if p.wwid == "" && slices.Contains(idStrings(p.seen.Identity), w) {
 			mc.decide(p)
@@ -102,10 +103,11 @@ func (mc *Machine) takeWWIDs(e WWIDsFound) {
 	if e.Seq == 0 || e.Seq != mc.known.find {
 		return
 	}
+	asked := mc.known.asked
 	mc.known.find, mc.known.asked = 0, nil
 	var found []string
 	for _, w := range e.WWIDs {
-		if !hasSorted(mc.wwids, w) {
+		if hasSorted(asked, w) && !hasSorted(mc.wwids, w) {
 			mc.wwids = addSorted(mc.wwids, w)
 			found = addSorted(found, w)
 		}

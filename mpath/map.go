@@ -91,6 +91,7 @@ type mmap struct {
 	removal   removal
 	flushing  bool    // its last path left, and flush_on_last_del says not to queue
 	queueOff  bool    // an operator disabled queueing
+	endsQueue bool    // it was not he but the host's end: it does not outlive the process
 	queueWas  bool    // and it did queue then
 	steeredAt Instant // an operator switched its group
 

@@ -1,6 +1,9 @@
 package mpath
 
-import "pathkeeper/dmmap/table"
+import (
+	"pathkeeper/dmmap/table"
+	"pathkeeper/policy"
+)
 
 // Pathless is a map of the kernel's that has no path to send I/O to.
 type Pathless struct {
@@ -8,7 +11,7 @@ type Pathless struct {
 	Name   string
 	Dev    table.DevNum
 	Queues bool // its I/O waits; else it fails
-	// Bounded: no_path_retry counts, and will end the queueing.
+	// Bounded: no_path_retry counts, or will, and ends the queueing.
 	Bounded bool
 }
 
@@ -19,7 +22,7 @@ func (mc *Machine) Pathless() []Pathless {
 	for _, m := range mc.maps {
 		if m.known && m.have.Live && m.have.Target == "multipath" && !m.have.Suspended && m.have.Status.AllFailed() {
 			list = append(list, Pathless{
-				WWID: m.wwid, Name: m.label(), Dev: m.have.Dev, Queues: m.have.Table.QueueIfNoPath(), Bounded: m.queue.at != 0 && !m.queue.expired,
+				WWID: m.wwid, Name: m.label(), Dev: m.have.Dev, Queues: m.have.Table.QueueIfNoPath(), Bounded: !m.queue.expired && (m.queue.at != 0 || m.settingOK && m.settings.NoPathRetry.V.Mode == policy.RetryCount),
 			})
 		}
 	}

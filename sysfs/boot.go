@@ -20,25 +20,11 @@ type Foundation struct {
 
 // Foundations finds them, by kernel name. A disk that leaves meanwhile is none.
 func Foundations(t Tree, mounts []Mount) ([]Foundation, error) {
-	names, err := ListBlock(t)
+	names, disks, err := stacked(t)
 	if err != nil {
 		return nil, err
 	}
-	disks := map[string]Disk{}
 	var found []Foundation
-	for _, n := range names {
-		if strings.HasPrefix(n, "sd") {
-			continue // paths and single disks stand on nothing, and there may be thousands
-		}
-		d, err := ReadDisk(t, n)
-		if errors.Is(err, ErrAbsent) || errors.Is(err, ErrGone) {
-			continue
-		}
-		if err != nil {
-			return nil, err
-		}
-		disks[n] = d
-	}
 	for _, n := range names {
 		d, ok := disks[n]
 		if !ok {
@@ -52,6 +38,29 @@ func Foundations(t Tree, mounts []Mount) ([]Foundation, error) {
 	}
 	slices.SortFunc(found, func(a, b Foundation) int { return strings.Compare(a.Name, b.Name) })
 	return found, nil
+}
+
+// stacked reads the devices that may stand on others.
+func stacked(t Tree) (names []string, disks map[string]Disk, err error) {
+	names, err = ListBlock(t)
+	if err != nil {
+		return nil, nil, err
+	}
+	disks = map[string]Disk{}
+	for _, n := range names {
+		if strings.HasPrefix(n, "sd") {
+			continue // paths and single disks stand on nothing, and there may be thousands
+		}
+		d, err := ReadDisk(t, n)
+		if errors.Is(err, ErrAbsent) || errors.Is(err, ErrGone) {
+			continue
+		}
+		if err != nil {
+			return nil, nil, err
+		}
+		disks[n] = d
+	}
+	return names, disks, nil
 }
 
 // mountedOn says whether a mount is of a disk or of a partition of it. Anonymous

@@ -10,31 +10,7 @@ import (
 // A map under LVM on a partition map holds the root; one with btrfs is found by its
 // name; one that holds data is none.
 func TestFoundations(t *testing.T) {
-	root := filepath.Join(t.TempDir(), "sys")
-	disk := func(name, dev, dmName string, slaves ...string) {
-		put := func(file, text string) {
-			at := filepath.Join(root, "block", name, file)
-			mkdir(t, filepath.Dir(at))
-			if err := os.WriteFile(at, []byte(text+"\n"), 0o600); err != nil {
-				t.Fatal(err)
-			}
-		}
-		put("dev", dev)
-		put("size", "2048")
-		put("ro", "0")
-		put("removable", "0")
-		put("diskseq", "1")
-		mkdir(t, filepath.Join(root, "block", name, "holders"))
-		mkdir(t, filepath.Join(root, "block", name, "slaves"))
-		if dmName != "" {
-			put("dm/name", dmName)
-			put("dm/uuid", "mpath-"+dmName)
-			put("dm/suspended", "0")
-		}
-		for _, s := range slaves {
-			put("slaves/"+s, "")
-		}
-	}
+	root, disk := builtDisks(t)
 	disk("sda", "8:0", "")
 	disk("dm-0", "253:0", "os", "sda")
 	disk("dm-1", "253:1", "os-part2", "dm-0")
@@ -60,4 +36,36 @@ func TestFoundations(t *testing.T) {
 	if got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
+}
+
+// builtDisks is an empty sysfs, and what puts a block device into it: as a multipath map
+// where it has a device-mapper name.
+func builtDisks(t *testing.T) (root string, disk func(name, dev, dmName string, slaves ...string)) {
+	t.Helper()
+	root = filepath.Join(t.TempDir(), "sys")
+	disk = func(name, dev, dmName string, slaves ...string) {
+		put := func(file, text string) {
+			at := filepath.Join(root, "block", name, file)
+			mkdir(t, filepath.Dir(at))
+			if err := os.WriteFile(at, []byte(text+"\n"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		put("dev", dev)
+		put("size", "2048")
+		put("ro", "0")
+		put("removable", "0")
+		put("diskseq", "1")
+		mkdir(t, filepath.Join(root, "block", name, "holders"))
+		mkdir(t, filepath.Join(root, "block", name, "slaves"))
+		if dmName != "" {
+			put("dm/name", dmName)
+			put("dm/uuid", "mpath-"+dmName)
+			put("dm/suspended", "0")
+		}
+		for _, s := range slaves {
+			put("slaves/"+s, "")
+		}
+	}
+	return root, disk
 }

@@ -13,6 +13,9 @@ type Mount struct {
 	Point  string
 	FSType string
 	Source string // as given to mount(2), often "/dev/sda1"
+	// Below are the directories that an overlay is made of, as they were named at its
+	// mount.
+	Below []string
 }
 
 // Swap is one line of /proc/swaps.
@@ -36,9 +39,27 @@ func ParseMountinfo(text []byte) ([]Mount, error) {
 		if err != nil {
 			return nil, fmt.Errorf("mountinfo line %d: %w", n+1, err)
 		}
-		out = append(out, Mount{Major: major, Minor: minor, Point: unescape(h[4]), FSType: unescape(t[0]), Source: unescape(t[1])})
+		out = append(out, Mount{Major: major, Minor: minor, Point: unescape(h[4]), FSType: unescape(t[0]), Source: unescape(t[1]), Below: overlaid(t)})
 	}
 	return out, nil
+}
+
+// overlaid takes a mount's type, source and options (Documentation/filesystems/overlayfs.rst).
+func overlaid(t []string) (dirs []string) {
+	if len(t) < 3 || t[0] != "overlay" {
+		return nil
+	}
+	for _, o := range strings.Split(unescape(t[2]), ",") {
+		switch key, value, _ := strings.Cut(o, "="); key {
+		case "lowerdir", "lowerdir+", "datadir+", "upperdir":
+			for _, dir := range strings.Split(value, ":") {
+				if strings.HasPrefix(dir, "/") {
+					dirs = append(dirs, dir)
+				}
+			}
+		}
+	}
+	return dirs
 }
 
 // ParseSwaps parses /proc/swaps (mm/swapfile.c swap_show).

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -14,6 +15,7 @@ import (
 	"pathkeeper/dmmap/table"
 	"pathkeeper/mpath"
 	"pathkeeper/server"
+	"pathkeeper/sysfs"
 )
 
 const (
@@ -31,15 +33,23 @@ func hostEndsCommand(at *places, std streams) *cobra.Command {
 		Use: "host-ends", Short: "End queueing where the host would wait for it at its end", Args: takes(0, 0, ""),
 		Long: `End queueing where a host that goes down would wait for it: on maps that have no
 path, or with --all on every map. systemd's units call it at shutdown; by hand it is
-never needed. The daemon is asked first, which sees to maps without a path by itself.
-Where none answers, device-mapper is told, if systemd says that the host goes down.`,
+never needed. Nothing is done where systemd does not say that the host goes down. The daemon is asked
+first, which sees to maps without a path by itself; where none answers, device-mapper
+is told, but of the maps below the running system's own files.`,
 		RunE: func(c *cobra.Command, _ []string) error {
+			if !daemon.HostEnds() {
+				return nil // the unit is stopped by hand, or with the package
+			}
 			ctx, end := context.WithTimeout(c.Context(), daemonLimit)
 			defer end()
 			client := server.NewClient(at.socket)
 			var err error
 			if all {
-				_, err = client.Command(ctx, mpath.Command{Kind: mpath.CommandDisableQueueing})
+				var r mpath.Reply
+				r, err = client.Command(ctx, mpath.Command{Kind: mpath.CommandDisableQueueing, Arg: mpath.ForHostEnd})
+				if err == nil && !r.OK {
+					err = errors.New(r.Text)
+				}
 			} else {
 				_, err = client.Status(ctx)
 			}
@@ -47,9 +57,6 @@ Where none answers, device-mapper is told, if systemd says that the host goes do
 				return nil
 			}
 			fmt.Fprintln(std.err, "no daemon sees to the maps:", err)
-			if !daemon.HostEnds() {
-				return nil // the unit is stopped by hand, or with the package
-			}
 			dm, err := dmioctl.Open()
 			if dmioctl.Missing(err) {
 				return nil
@@ -58,7 +65,7 @@ Where none answers, device-mapper is told, if systemd says that the host goes do
 				return err
 			}
 			defer dm.Close()
-			return hostEnds{dm: dm, std: std, sleep: time.Sleep}.run(all)
+			return hostEnds{dm: dm, std: std, sleep: time.Sleep, ends: daemon.HostEnds, ground: daemon.RunningOn}.run(all)
 		},
 	}
 	c.Flags().BoolVar(&all, "all", false, "on every map, whether it has a path or not")
@@ -70,19 +77,31 @@ type hostEnds struct {
 	dm    dmmap.Port
 	std   streams
 	sleep func(time.Duration)
+	// ends says whether the host still goes down, ground what the running system
+	// stands on.
+	ends   func() bool
+	ground func() (sysfs.Ground, error)
 }
 
 func (h hostEnds) run(all bool) error {
 	looks := 1
+	spared := sysfs.Ground{}
 	if !all {
 		looks = lostLooks
+		var err error
+		if spared, err = h.ground(); err != nil {
+			return fmt.Errorf("what the running system stands on: %w", err)
+		}
+		if spared.Unknown {
+			return errors.New("nobody can tell which maps the running system stands on: no queue ends")
+		}
 	}
 	var lost []table.UUID
 	for n := range looks {
 		if n > 0 {
 			h.sleep(time.Second)
 		}
-		now, err := h.queueing(all)
+		now, err := h.queueing(all, spared)
 		if err != nil {
 			return err
 		}
@@ -90,6 +109,9 @@ func (h hostEnds) run(all bool) error {
 		if len(lost) == 0 {
 			return nil
 		}
+	}
+	if !h.ends() {
+		return nil // the order was taken back
 	}
 	var errs []error
 	for _, u := range lost {
@@ -119,7 +141,7 @@ func both(n int, lost, now []table.UUID) []table.UUID {
 }
 
 // queueing are the maps that queue, and unless all are wanted have no path.
-func (h hostEnds) queueing(all bool) ([]table.UUID, error) {
+func (h hostEnds) queueing(all bool, spared sysfs.Ground) ([]table.UUID, error) {
 	entries, err := call(h.dm, dmmap.QueryList{}, dmmap.DecodeList)
 	if err != nil {
 		return nil, err
@@ -129,6 +151,9 @@ func (h hostEnds) queueing(all bool) ([]table.UUID, error) {
 		info, err := call(h.dm, dmmap.QueryInfo{Map: dmmap.ByName(e.Name)}, dmmap.DecodeInfo)
 		if err != nil || info.UUID.Kind() != table.KindMap {
 			continue // it has left, or is none of ours
+		}
+		if slices.ContainsFunc(spared.Maps, func(f sysfs.Foundation) bool { return f.Major == info.Dev.Major && f.Minor == info.Dev.Minor }) {
+			continue
 		}
 		lines, err := call(h.dm, dmmap.QueryTable{Map: dmmap.ByUUID(info.UUID)}, decodeTargets)
 		if err != nil || len(lines) != 1 || lines[0].Target != table.Multipath {

@@ -11,6 +11,7 @@ import (
 	"pathkeeper/dmmap"
 	"pathkeeper/dmmap/table"
 	"pathkeeper/sim"
+	"pathkeeper/sysfs"
 )
 
 // hostEndsWorld is a host with maps as multipath-tools makes them, without a daemon.
@@ -51,6 +52,10 @@ func hostEndsWorld(t *testing.T) (*sim.World, map[string]*sim.Disk) {
 	return w, disks
 }
 
+func yes() bool { return true }
+
+func nowhere() (sysfs.Ground, error) { return sysfs.Ground{}, nil }
+
 // Without a daemon queueing ends on maps that have no path at every look, and on no
 // other; with --all on every one.
 func TestHostEnds(t *testing.T) {
@@ -60,7 +65,7 @@ func TestHostEnds(t *testing.T) {
 	}
 	var talk bytes.Buffer
 	slept := 0
-	h := hostEnds{dm: w.Ports().DM, std: streams{&talk, &talk}, sleep: func(time.Duration) { slept++ }}
+	h := hostEnds{dm: w.Ports().DM, std: streams{&talk, &talk}, sleep: func(time.Duration) { slept++ }, ends: yes, ground: nowhere}
 	want := func(when string, alive, dead bool) {
 		t.Helper()
 		if w.Map("alive").Queueing() != alive || w.Map("dead").Queueing() != dead {
@@ -103,8 +108,45 @@ func TestHostEndsRefused(t *testing.T) {
 	w, _ := hostEndsWorld(t)
 	w.Map("alive").Suspend()
 	var talk bytes.Buffer
-	err := hostEnds{dm: w.Ports().DM, std: streams{&talk, &talk}, sleep: func(time.Duration) {}}.run(true)
+	err := hostEnds{dm: w.Ports().DM, std: streams{&talk, &talk}, sleep: func(time.Duration) {}, ends: yes, ground: nowhere}.run(true)
 	if !errors.Is(err, dmmap.ErrBusy) || w.Map("dead").Queueing() {
 		t.Errorf("%v; dead queues %v", err, w.Map("dead").Queueing())
+	}
+}
+
+// What the running system stands on is spared, and all where nobody can say; an order
+// that is taken back ends it.
+func TestHostEndsSpares(t *testing.T) {
+	for what, c := range map[string]struct {
+		ends   bool
+		ground func(dev table.DevNum) (sysfs.Ground, error)
+		spared bool
+	}{
+		"data": {true, func(table.DevNum) (sysfs.Ground, error) { return sysfs.Ground{}, nil }, false},
+		"the root": {true, func(dev table.DevNum) (sysfs.Ground, error) {
+			return sysfs.Ground{Maps: []sysfs.Foundation{{Major: dev.Major, Minor: dev.Minor}}}, nil
+		}, true},
+		"unknown":    {true, func(table.DevNum) (sysfs.Ground, error) { return sysfs.Ground{Unknown: true}, nil }, true},
+		"unreadable": {true, func(table.DevNum) (sysfs.Ground, error) { return sysfs.Ground{}, errors.New("no /proc") }, true},
+		"taken back": {false, func(table.DevNum) (sysfs.Ground, error) { return sysfs.Ground{}, nil }, true},
+	} {
+		w, disks := hostEndsWorld(t)
+		m := w.Map("dead")
+		m.Tell("fail_path", disks["dead"])
+		var talk bytes.Buffer
+		h := hostEnds{dm: w.Ports().DM, std: streams{&talk, &talk}, sleep: func(time.Duration) {}, ends: func() bool { return c.ends }}
+		name, err := table.KernelName("dead")
+		if err != nil {
+			t.Fatal(err)
+		}
+		info, err := call(h.dm, dmmap.QueryInfo{Map: dmmap.ByName(name)}, dmmap.DecodeInfo)
+		if err != nil {
+			t.Fatal(err)
+		}
+		h.ground = func() (sysfs.Ground, error) { return c.ground(info.Dev) }
+		_ = h.run(false)
+		if m.Queueing() != c.spared {
+			t.Errorf("%s: queues %v; it said %q", what, m.Queueing(), talk.String())
+		}
 	}
 }
