@@ -69,6 +69,16 @@ func ListBlock(t Tree) ([]string, error) {
 	return names, nil
 }
 
+// IsBlock says whether there is a whole disk of this kernel name, without a list of
+// all that there are.
+func IsBlock(t Tree, name string) bool {
+	if checkName(name) != nil {
+		return false
+	}
+	_, err := resolve(t, "block", name)
+	return err == nil
+}
+
 // NodeName is the path of a device node relative to /dev: '!' in a kernel name
 // stands for '/'.
 func NodeName(kernelName string) string { return strings.ReplaceAll(kernelName, "!", "/") }

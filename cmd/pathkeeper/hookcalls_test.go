@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/hex"
 	"fmt"
 	"net"
 	"os"
@@ -13,17 +14,35 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"pathkeeper/sysfs"
 )
 
-// hookAt is hookMain on a fake host, in a process of its own: its one argument is
-// the host's directory, "" for a process that does nothing.
+// hookAt is hookMain on a fake host, in a process of its own: its first argument is
+// the host's directory, "" for a process that does nothing. With further ones it is
+// multipath there, with these.
 func hookAt(args []string) int {
-	if len(args) != 2 || args[1] == "" {
+	if len(args) < 2 || args[1] == "" {
 		return exitDone
 	}
-	h := fakeHostAt(args[1])
-	return hookMain(h, os.Environ(), streams{os.Stdout, os.Stderr})
+	h, std := fakeHostAt(args[1]), streams{os.Stdout, os.Stderr}
+	if len(args) > 2 {
+		return multipathOn(fakeMachine{host: h}, args[2:], std)
+	}
+	return hookMain(h, os.Environ(), std)
 }
+
+// fakeMachine is a fake host for multipath.
+type fakeMachine struct {
+	thisMachine
+	host host
+}
+
+func (fakeMachine) unprivileged() bool { return false }
+
+func (m fakeMachine) hookHost() hookHost { return m.host }
+
+func (m fakeMachine) tree() (sysfs.Tree, func(), error) { return m.host.openTree() }
 
 // calls is how often a process has asked for each system call.
 type calls map[int]int
@@ -40,6 +59,7 @@ var ofRuntime = []int{
 	unix.SYS_FUTEX, unix.SYS_NANOSLEEP, unix.SYS_SCHED_YIELD, unix.SYS_SCHED_GETAFFINITY, unix.SYS_CLONE, unix.SYS_CLONE3,
 	unix.SYS_SIGALTSTACK, unix.SYS_RT_SIGPROCMASK, unix.SYS_RT_SIGRETURN, unix.SYS_GETTID, unix.SYS_GETPID, unix.SYS_TGKILL,
 	unix.SYS_RSEQ, unix.SYS_SET_ROBUST_LIST, unix.SYS_MMAP, unix.SYS_MUNMAP, unix.SYS_MPROTECT, unix.SYS_MADVISE,
+	unix.SYS_PREAD64, // of the cgroup's CPU limit, now and then
 }
 
 func (c calls) total(of func(nr int) bool) (n int) {
@@ -67,6 +87,12 @@ func (c calls) minus(base calls) string {
 // calls, as strace -f -c does.
 func traced(t *testing.T, dir string, env ...string) (calls, []asked, string) {
 	t.Helper()
+	return tracedAs(t, []string{dir}, env...)
+}
+
+// tracedAs is traced with arguments of hookAt.
+func tracedAs(t *testing.T, args []string, env ...string) (calls, []asked, string) {
+	t.Helper()
 	runtime.LockOSThread() // a tracer is a thread
 	defer runtime.UnlockOSThread()
 	var out strings.Builder
@@ -79,7 +105,7 @@ func traced(t *testing.T, dir string, env ...string) (calls, []asked, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &exec.Cmd{Path: self, Args: []string{"hook-at", dir}, Env: append(env, hookAtVariable+"=1"), Stdout: w, Stderr: os.Stderr}
+	c := &exec.Cmd{Path: self, Args: append([]string{"hook-at"}, args...), Env: append(env, hookAtVariable+"=1"), Stdout: w, Stderr: os.Stderr}
 	c.SysProcAttr = &syscall.SysProcAttr{Ptrace: true, Setpgid: true}
 	err = c.Start()
 	w.Close()
@@ -153,11 +179,19 @@ func trace(pid int) (calls, []asked, error) {
 
 // current is the system call that a stopped thread asks for (proc_pid_syscall(5)).
 func current(tid int) (call asked, err error) {
-	b, err := os.ReadFile("/proc/" + strconv.Itoa(tid) + "/syscall")
-	if err != nil {
-		return asked{}, err
+	var words []string
+	// "running" is a thread that has not left its processor yet, on a busy machine.
+	for tries := 0; tries < 10_000 && (len(words) == 0 || words[0] == "running"); tries++ {
+		b, err := os.ReadFile("/proc/" + strconv.Itoa(tid) + "/syscall")
+		if err != nil {
+			return asked{}, err
+		}
+		words = strings.Fields(string(b))
+		runtime.Gosched()
 	}
-	words := strings.Fields(string(b))
+	if len(words) == 0 {
+		return asked{}, fmt.Errorf("thread %d: /proc says no system call", tid)
+	}
 	call.nr, err = strconv.Atoi(words[0])
 	for i := range call.args {
 		if err == nil && len(words) > i+1 {
@@ -199,6 +233,67 @@ func TestHookCalls(t *testing.T) {
 	t.Logf("%d system calls of its own: %s; of the Go runtime %d", own, got.minus(base), got.total(func(int) bool { return true })-own)
 	if own > most || own < most/2 {
 		t.Errorf("%d system calls, want at most %d: %s", own, most, got.minus(base))
+	}
+}
+
+// many gives a host maps of four paths each beside its own, with their names and ids
+// in the state files.
+func (h *fakeHost) many(maps int) {
+	var wwids, bindings strings.Builder
+	for m := range maps {
+		id := fmt.Sprintf("3600a0980000000000000000%08x", 0xa0000000+m)
+		naa, _ := hex.DecodeString(id[1:])
+		var paths []string
+		for p := range 4 {
+			name, number := fmt.Sprintf("sdx%dx%d", m, p), 8*m+p+1
+			hctl := fmt.Sprintf("%d:0:0:%d", p+2, m)
+			h.disk(name, "65:"+strconv.Itoa(number), hctl)
+			h.write("sys/devices/pci0/host"+hctl[:1]+"/target"+hctl[:5]+"/"+hctl+"/vpd_pg83", string(append([]byte{0, 0x83, 0, 20, 1, 3, 0, 16}, naa...)))
+			h.write("run/udev/data/b65:"+strconv.Itoa(number), "E:ID_SERIAL="+id+"\n")
+			paths = append(paths, name)
+		}
+		h.dm("dm-"+strconv.Itoa(m), "253:"+strconv.Itoa(m), "mpath-"+id, paths...)
+		fmt.Fprintf(&wwids, "/%s/\n", id)
+		fmt.Fprintf(&bindings, "mpathx%d %s\n", m, id)
+	}
+	h.write("etc/multipath/wwids", "# ids\n/"+testWWID+"/\n"+wwids.String())
+	h.write("etc/multipath/bindings", "# names\nmpatha "+testWWID+"\n"+bindings.String())
+}
+
+// A disk of a host with 100 maps and 400 other disks is decided on with as many system
+// calls as one of a host with a single map: nothing is listed or read of the others.
+func TestHookCallsDoNotGrow(t *testing.T) {
+	hosts := map[int]*fakeHost{}
+	for _, maps := range []int{1, 100} {
+		h := tracedHost(t)
+		h.many(maps)
+		h.link("sys/dev/block/8:0", "../../block/sda")
+		hosts[maps] = h
+	}
+	for name, c := range map[string]struct{ args, env []string }{
+		"the hook":                {nil, sdaAdded},
+		"multipath -u, the event": {[]string{"-u"}, sdaAdded},
+		"multipath -u sda":        {[]string{"-u", "sda"}, nil},
+		"multipath -c sda":        {[]string{"-c", "sda"}, nil},
+		"multipath -c 8:0":        {[]string{"-c", "8:0"}, nil},
+	} {
+		for _, mode := range []string{"greedy", "strict"} {
+			t.Run(name+", "+mode, func(t *testing.T) {
+				var counted []calls
+				for _, maps := range []int{1, 100} {
+					h := hosts[maps]
+					h.write("etc/multipath.conf", "defaults {\n find_multipaths "+mode+"\n}\n")
+					got, _, out := tracedAs(t, append([]string{h.dir}, c.args...), c.env...)
+					if !strings.Contains(out, "DM_MULTIPATH_DEVICE_PATH=\"1\"\n") {
+						t.Fatalf("with %d maps it said %q", maps, out)
+					}
+					counted = append(counted, got)
+				}
+				if more := counted[1].minus(counted[0]); more != "" {
+					t.Errorf("with 100 maps it asks for more: %s", more)
+				}
+			})
+		}
 	}
 }
 

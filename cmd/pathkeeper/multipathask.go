@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path"
 	"strings"
 
 	"pathkeeper/dmmap/table"
@@ -52,20 +53,36 @@ func (r *multipathRun) kernelName() (string, error) {
 		return "", err
 	}
 	defer end()
-	dev, notDev := table.ParseDevNum(name)
-	names, err := sysfs.ListBlock(tree)
-	if err != nil {
-		return "", err
+	if n := strings.ReplaceAll(name, "/", "!"); sysfs.IsBlock(tree, n) {
+		return n, nil
 	}
-	for _, n := range names {
-		if n == strings.ReplaceAll(name, "/", "!") {
-			return n, nil
-		}
-		if d, err := sysfs.ReadDisk(tree, n); notDev == nil && err == nil && d.Major == dev.Major && d.Minor == dev.Minor {
-			return n, nil
-		}
+	if n, ok, err := numbered(tree, name); ok || err != nil {
+		return n, err
 	}
 	return "", fmt.Errorf("%s is no block device of this host", r.name)
+}
+
+// numbered gives the whole disk of a device number, "8:16". The kernel has a link for
+// each, so that nothing is read of the many others of a large host; a tree without
+// the links is searched.
+func numbered(tree sysfs.Tree, number string) (name string, ok bool, err error) {
+	dev, notDev := table.ParseDevNum(number)
+	if notDev == nil {
+		link, err := tree.ReadLink("dev/block/" + dev.String())
+		if name = path.Base(link); err == nil && sysfs.IsBlock(tree, name) {
+			return name, true, nil
+		}
+	}
+	names, err := sysfs.ListBlock(tree)
+	if err != nil || notDev != nil {
+		return "", false, err
+	}
+	for _, n := range names {
+		if b, err := tree.ReadAttr("block/"+n+"/dev", sysfs.MaxAttr); err == nil && strings.TrimSpace(string(b)) == dev.String() {
+			return n, true, nil
+		}
+	}
+	return "", false, nil
 }
 
 // usable answers -C and -U: has the map a path that the kernel calls active and whose
