@@ -62,7 +62,8 @@ func (h mpathconfHost) there(path string) bool {
 }
 
 // absolute is a name of the command line as a path. Below /dev and /proc are names of
-// what the caller has open, /dev/stdout for one, which cannot be replaced as a whole.
+// what the caller has open, /dev/stdout for one, which cannot be replaced as a whole. A
+// directory that is missing is a mistake in the name, and is not made.
 func (h mpathconfHost) absolute(name string) (string, error) {
 	abs, err := filepath.Abs(name)
 	if err != nil {
@@ -70,6 +71,15 @@ func (h mpathconfHost) absolute(name string) (string, error) {
 	}
 	if strings.HasPrefix(abs, "/dev/") || strings.HasPrefix(abs, "/proc/") {
 		return "", fmt.Errorf("--outfile %s: a file is wanted, to be replaced as a whole; nothing was changed", name)
+	}
+	dir := filepath.Dir(abs)
+	switch info, err := os.Stat(h.base + dir); {
+	case errors.Is(err, fs.ErrNotExist):
+		return "", fmt.Errorf("--outfile %s: the directory %s does not exist: make it first; nothing was changed", name, dir)
+	case err != nil:
+		return "", fmt.Errorf("--outfile %s: looking for its directory: %w; nothing was changed", name, err)
+	case !info.IsDir():
+		return "", fmt.Errorf("--outfile %s: %s is no directory; nothing was changed", name, dir)
 	}
 	return abs, nil
 }

@@ -225,7 +225,7 @@ func TestMpathconfKeepsOwner(t *testing.T) {
 
 // --allow takes maps by every name, what lies on them, and WWIDs.
 func TestMpathconfAllow(t *testing.T) {
-	disks := map[string]string{mpathconfFile: "blacklist {\n\tdevnode \".*\"\n}\nblacklist_exceptions {\n\twwid 36old\n}\n"}
+	disks := map[string]string{"/run/image/etc/hosts": "", mpathconfFile: "blacklist {\n\tdevnode \".*\"\n}\nblacklist_exceptions {\n\twwid 36old\n}\n"}
 	for kernel, d := range map[string][3]string{
 		"dm-0": {"mysql1", "mpath-360000000000000a1", "253:0"}, "dm-1": {"mysql1-part1", "part1-mpath-360000000000000a1", "253:1"},
 		"dm-2": {"mpathb", "mpath-1ATA_X+Y", "253:2"}, "dm-3": {"vg-root", "LVM-abc", "253:3"}, "dm-4": {"crypt", "CRYPT-x", "253:4"},
@@ -266,6 +266,30 @@ func TestMpathconfAllow(t *testing.T) {
 		}
 		if contentAt(t, base, mpathconfFile) != disks[mpathconfFile] || contentAt(t, base, "/calls") != "" {
 			t.Errorf("%s: the host was changed", c.args)
+		}
+	}
+}
+
+// --outfile makes no directories, and then nothing else either.
+func TestMpathconfOutfileNowhere(t *testing.T) {
+	for _, c := range []struct{ out, talk string }{
+		{"/no/such/dir/x", "the directory /no/such/dir does not exist"},
+		{"/srv/none/x", "the directory /srv/none does not exist"},
+		{"/srv/file/x", "/srv/file is no directory"},
+		{"/srv/file/sub/x", "not a directory"},
+	} {
+		base := mpathconfTree(t, map[string]string{mpathconfFile: mpathconfStart, "/srv/file": ""})
+		code, _, talk := callMpathconf(base, "--enable", "--find_multipaths", "smart", "--outfile", c.out)
+		if code != exitError || !strings.Contains(talk, c.talk) {
+			t.Errorf("%s: exit %d: %s", c.out, code, talk)
+		}
+		var found []string
+		err := filepath.WalkDir(base, func(path string, _ fs.DirEntry, err error) error {
+			found = append(found, strings.TrimPrefix(path, base))
+			return err
+		})
+		if want := " /etc /etc/multipath.conf /srv /srv/file"; err != nil || strings.Join(found, " ") != want || contentAt(t, base, mpathconfFile) != mpathconfStart {
+			t.Errorf("%s: %q, want %q, %v", c.out, found, want, err)
 		}
 	}
 }
