@@ -63,9 +63,31 @@ func endingOf(jobs []initJob) ending {
 }
 
 // HostEnds asks systemd whether the host goes down. Where it does not say, it does not.
+// What it says is left for the daemon: a systemd that hangs on the dead root a moment
+// later can not be asked again.
 func HostEnds() bool {
 	jobs, err := initJobs(initSocket, stopAsk)
-	return err == nil && endingOf(jobs) != ""
+	if err != nil || endingOf(jobs) == "" {
+		return false
+	}
+	_ = os.WriteFile(toldFile, []byte(endingOf(jobs)+"\n"), 0o600) // in memory; without it the daemon asks by itself
+	return true
+}
+
+// toldFile has what HostEnds was told last. It counts where systemd does not answer.
+const toldFile = "/run/pathkeeper/host-ends"
+
+// toldEnding reads the file.
+func toldEnding(file string) ending {
+	b, err := os.ReadFile(file)
+	if err != nil || len(b) > 64 {
+		return ""
+	}
+	e := ending(strings.TrimSpace(string(b)))
+	if _, known := endings()[e]; !known {
+		return ""
+	}
+	return e
 }
 
 // hostEnd is what the daemon knows of the end of its host. It counts the time that it
@@ -77,6 +99,7 @@ type hostEnd struct {
 	hangs    time.Duration            // for how long the host goes down and its ground hangs
 	unasked  time.Duration            // since systemd was asked last
 	switched []mpath.Pathless         // whose queueing was ended
+	told     string                   // the file of what another process heard
 }
 
 // verdict is what is to be done now.
@@ -117,12 +140,19 @@ func (h *hostEnd) look(passed time.Duration, lost []mpath.Pathless, g ground, li
 	return v
 }
 
-// heard takes systemd's answer, or that there was none: what it said before holds then.
+// heard takes systemd's answer, or that there was none: what it said before holds then,
+// to this process or to another.
 func (h *hostEnd) heard(jobs []initJob, err error) {
-	if err == nil {
-		h.ending = endingOf(jobs)
-	}
 	h.unasked = 0
+	if err != nil {
+		if h.ending == "" {
+			h.ending = toldEnding(h.told)
+		}
+		return
+	}
+	if h.ending = endingOf(jobs); h.ending == "" {
+		_ = os.Remove(h.told)
+	}
 }
 
 // watchHostEnd ends, while the host goes down, what its end would wait for. systemd is
@@ -131,7 +161,8 @@ func (h *hostEnd) heard(jobs []initJob, err error) {
 func (d *Daemon) watchHostEnd(ctx context.Context) {
 	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()
-	h := hostEnd{unasked: askEvery}
+	_ = os.Remove(toldFile) // of another boot, or of an order that this process will hear
+	h := hostEnd{unasked: askEvery, told: toldFile}
 	last := time.Now()
 	for {
 		select {
@@ -146,7 +177,7 @@ func (d *Daemon) watchHostEnd(ctx context.Context) {
 			continue
 		}
 		if len(lost) == 0 && h.switched == nil {
-			h = hostEnd{unasked: askEvery}
+			h = hostEnd{unasked: askEvery, told: toldFile}
 			continue
 		}
 		if h.unasked += passed; h.unasked >= askEvery {
@@ -182,7 +213,7 @@ func (d *Daemon) watchHostEnd(ctx context.Context) {
 		}
 		if v.end {
 			d.endHost(h.ending, fmt.Sprintf("no path of the root file system for %s", d.opt.DeadRootLimit))
-			h = hostEnd{unasked: askEvery} // the kernel has refused
+			h = hostEnd{unasked: askEvery, told: toldFile} // the kernel has refused
 		}
 	}
 }

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -190,5 +192,26 @@ func TestHostEndHears(t *testing.T) {
 	}
 	if h.heard(nil, nil); h.ending != "" {
 		t.Errorf("the reboot was taken back: %+v", h)
+	}
+}
+
+// What another process heard counts where systemd does not answer, and no longer than
+// until it does.
+func TestHostEndTold(t *testing.T) {
+	h := hostEnd{told: filepath.Join(t.TempDir(), "host-ends")}
+	for text, want := range map[string]ending{"": "", "poweroff.target\n": "poweroff.target", "rescue.target": "", strings.Repeat("x", 100): ""} {
+		if err := os.WriteFile(h.told, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		h.ending = ""
+		if h.heard(nil, errors.New("no answer")); h.ending != want {
+			t.Errorf("told %q: ending %q", text, h.ending)
+		}
+	}
+	if h.heard(nil, nil); h.ending != "" {
+		t.Errorf("systemd says that the host stays: ending %q", h.ending)
+	}
+	if h.heard(nil, errors.New("no answer")); h.ending != "" {
+		t.Errorf("an order that was taken back: ending %q", h.ending)
 	}
 }
