@@ -70,20 +70,35 @@ func HostEnds() bool {
 	if err != nil || endingOf(jobs) == "" {
 		return false
 	}
-	_ = os.WriteFile(toldFile, []byte(endingOf(jobs)+"\n"), 0o600) // in memory; without it the daemon asks by itself
+	_ = os.WriteFile(toldFile, fmt.Appendf(nil, "%s %d\n", endingOf(jobs), sinceBoot()), 0o600) // in memory; without it the daemon asks by itself
 	return true
 }
 
-// toldFile has what HostEnds was told last. It counts where systemd does not answer.
-const toldFile = "/run/pathkeeper/host-ends"
+// toldFile has what HostEnds was told last, and when, in seconds since the boot. It
+// counts where systemd does not answer, and for toldLimit: an order may be taken back.
+const (
+	toldFile  = "/run/pathkeeper/host-ends"
+	toldLimit = 5 * 60 // seconds
+)
+
+// sinceBoot is CLOCK_BOOTTIME in seconds.
+func sinceBoot() int64 {
+	var t unix.Timespec
+	_ = unix.ClockGettime(unix.CLOCK_BOOTTIME, &t) // it is always there
+	return t.Sec
+}
 
 // toldEnding reads the file.
-func toldEnding(file string) ending {
+func toldEnding(file string, now int64) ending {
 	b, err := os.ReadFile(file)
 	if err != nil || len(b) > 64 {
 		return ""
 	}
-	e := ending(strings.TrimSpace(string(b)))
+	var e ending
+	var at int64
+	if n, err := fmt.Sscanf(string(b), "%s %d\n", &e, &at); n != 2 || err != nil || at > now || now-at > toldLimit {
+		return ""
+	}
 	if _, known := endings()[e]; !known {
 		return ""
 	}
@@ -112,13 +127,13 @@ type verdict struct {
 // since the last look. A map below the running system keeps its queue: who gets an
 // error from there ends with it, systemd too.
 func (h *hostEnd) look(passed time.Duration, lost []mpath.Pathless, g ground, limit time.Duration) (v verdict) {
-	if h.ending == "" || passed > stillLimit { // what was seen before a gap is no evidence
-		h.dead, h.hangs = nil, 0
-	}
 	if h.ending == "" {
+		h.dead, h.hangs = nil, 0
 		return v
 	}
-	passed = min(passed, 2*lookEvery)
+	if passed > stillLimit { // what was seen before a gap is no evidence
+		h.dead, h.hangs, passed = nil, 0, lookEvery
+	}
 	if h.ground == nil {
 		h.ground = map[string]bool{}
 	}
@@ -146,7 +161,7 @@ func (h *hostEnd) heard(jobs []initJob, err error) {
 	h.unasked = 0
 	if err != nil {
 		if h.ending == "" {
-			h.ending = toldEnding(h.told)
+			h.ending = toldEnding(h.told, sinceBoot())
 		}
 		return
 	}
@@ -192,6 +207,7 @@ func (d *Daemon) watchHostEnd(ctx context.Context) {
 			}
 		}
 		if h.ending == "" {
+			h.dead, h.hangs = nil, 0
 			continue
 		}
 		g, err := d.groundOf(lost)

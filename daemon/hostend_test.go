@@ -102,7 +102,7 @@ func TestHostEndStandsStill(t *testing.T) {
 	for range 44 {
 		h.look(time.Second, lost, ground{hangs: true}, time.Minute)
 	}
-	if v := h.look(time.Hour, lost, ground{hangs: true}, time.Minute); len(v.fail) > 0 || v.end || h.dead["q"] != 2*lookEvery || h.hangs != 2*lookEvery {
+	if v := h.look(time.Hour, lost, ground{hangs: true}, time.Minute); len(v.fail) > 0 || v.end || h.dead["q"] != lookEvery || h.hangs != lookEvery {
 		t.Errorf("after an hour under SIGSTOP: %+v, %v %v", v, h.dead, h.hangs)
 	}
 	h = &hostEnd{ending: "reboot.target"}
@@ -199,7 +199,12 @@ func TestHostEndHears(t *testing.T) {
 // until it does.
 func TestHostEndTold(t *testing.T) {
 	h := hostEnd{told: filepath.Join(t.TempDir(), "host-ends")}
-	for text, want := range map[string]ending{"": "", "poweroff.target\n": "poweroff.target", "rescue.target": "", strings.Repeat("x", 100): ""} {
+	now := sinceBoot()
+	line := func(what string, at int64) string { return fmt.Sprintf("%s %d\n", what, at) }
+	for text, want := range map[string]ending{
+		"": "", line("poweroff.target", now): "poweroff.target", line("poweroff.target", now-toldLimit-1): "", line("poweroff.target", now+1000): "",
+		"poweroff.target\n": "", line("rescue.target", now): "", strings.Repeat("x", 100): "",
+	} {
 		if err := os.WriteFile(h.told, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
