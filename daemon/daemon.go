@@ -9,6 +9,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -93,6 +94,8 @@ type Daemon struct {
 
 	reloads reloads
 	quit    func() // ends the daemon, asked for by a client
+	// standsOn is what the running system stands on, since a map lost its paths.
+	standsOn atomic.Pointer[sysfs.Ground]
 
 	// missing takes the error of a host without device-mapper, which then counts as one
 	// without maps; nil: nothing can be done there.

@@ -17,18 +17,24 @@ type ground struct {
 	hangs bool
 }
 
-// groundOf reads nothing from a disk.
+// groundOf reads nothing from a disk, and what the running system stands on but once:
+// when a map has lost its paths. Later a mount that hangs may hold the list of mounts.
 func (d *Daemon) groundOf(lost []mpath.Pathless) (ground, error) {
-	tree, err := sysfs.OpenRoot(d.opt.SysDir)
-	if err != nil {
-		return ground{}, err
+	on := d.standsOn.Load()
+	if on == nil {
+		tree, err := sysfs.OpenRoot(d.opt.SysDir)
+		if err != nil {
+			return ground{}, err
+		}
+		defer tree.Close()
+		found, err := runningOn(tree)
+		if err != nil {
+			return ground{}, err
+		}
+		on = &found
+		d.standsOn.Store(on)
 	}
-	defer tree.Close()
-	on, err := runningOn(tree)
-	if err != nil {
-		return ground{}, err
-	}
-	return groundAmong(on, lost), nil
+	return groundAmong(*on, lost), nil
 }
 
 func groundAmong(on sysfs.Ground, lost []mpath.Pathless) ground {

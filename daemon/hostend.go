@@ -193,6 +193,12 @@ func (d *Daemon) watchHostEnd(ctx context.Context) {
 		}
 		if len(lost) == 0 && h.switched == nil {
 			h = hostEnd{unasked: askEvery, told: toldFile}
+			d.standsOn.Store(nil) // volumes move; the next time it is read anew
+			continue
+		}
+		g, err := d.groundOf(lost)
+		if err != nil {
+			d.log.printf(mpath.LevelWarning, "", "what the running system stands on: %v: no queue ends", err)
 			continue
 		}
 		if h.unasked += passed; h.unasked >= askEvery {
@@ -208,11 +214,6 @@ func (d *Daemon) watchHostEnd(ctx context.Context) {
 		}
 		if h.ending == "" {
 			h.dead, h.hangs = nil, 0
-			continue
-		}
-		g, err := d.groundOf(lost)
-		if err != nil {
-			d.log.printf(mpath.LevelWarning, "", "what the running system stands on: %v: no queue ends", err)
 			continue
 		}
 		v := h.look(passed, lost, g, d.opt.DeadRootLimit)
