@@ -22,12 +22,7 @@ type ground struct {
 func (d *Daemon) groundOf(lost []mpath.Pathless) (ground, error) {
 	on := d.standsOn.Load()
 	if on == nil {
-		tree, err := sysfs.OpenRoot(d.opt.SysDir)
-		if err != nil {
-			return ground{}, err
-		}
-		defer tree.Close()
-		found, err := runningOn(tree)
+		found, err := runningOn(d.opt.SysDir)
 		if err != nil {
 			return ground{}, err
 		}
@@ -55,16 +50,14 @@ func groundAmong(on sysfs.Ground, lost []mpath.Pathless) ground {
 }
 
 // RunningOn is what the running system of this host stands on.
-func RunningOn() (sysfs.Ground, error) {
-	tree, err := sysfs.OpenRoot(Options{}.withDefaults().SysDir)
+func RunningOn() (sysfs.Ground, error) { return runningOn(Options{}.withDefaults().SysDir) }
+
+func runningOn(sysDir string) (sysfs.Ground, error) {
+	tree, err := sysfs.OpenRoot(sysDir)
 	if err != nil {
 		return sysfs.Ground{}, err
 	}
 	defer tree.Close()
-	return runningOn(tree)
-}
-
-func runningOn(tree sysfs.Tree) (sysfs.Ground, error) {
 	text, err := os.ReadFile("/proc/self/mountinfo")
 	if err != nil {
 		return sysfs.Ground{}, err

@@ -33,9 +33,9 @@ func hostEndsCommand(at *places, std streams) *cobra.Command {
 		Use: "host-ends", Short: "End queueing where the host would wait for it at its end", Args: takes(0, 0, ""),
 		Long: `End queueing where a host that goes down would wait for it: on maps that have no
 path, or with --all on every map. systemd's units call it at shutdown; by hand it is
-never needed. Nothing is done where systemd does not say that the host goes down. The daemon is asked
-first, which sees to maps without a path by itself; where none answers, device-mapper
-is told, but of the maps below the running system's own files.`,
+never needed. Nothing is done where systemd does not say that the host goes down. The
+daemon is asked first, which sees to maps without a path by itself; where none
+answers, device-mapper is told, except for maps that the running system stands on.`,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if !daemon.HostEnds() {
 				return nil // the unit is stopped by hand, or with the package
@@ -105,7 +105,10 @@ func (h hostEnds) run(all bool) error {
 		if err != nil {
 			return err
 		}
-		lost = both(n, lost, now)
+		if n == 0 {
+			lost = now
+		}
+		lost = slices.DeleteFunc(lost, func(u table.UUID) bool { return !slices.Contains(now, u) })
 		if len(lost) == 0 {
 			return nil
 		}
@@ -122,22 +125,6 @@ func (h hostEnds) run(all bool) error {
 		fmt.Fprintf(h.std.err, "%s: the host goes down: queued I/O is failed now\n", u)
 	}
 	return errors.Join(errs...)
-}
-
-// both are those that were there at every look.
-func both(n int, lost, now []table.UUID) []table.UUID {
-	if n == 0 {
-		return now
-	}
-	var list []table.UUID
-	for _, u := range lost {
-		for _, v := range now {
-			if u == v {
-				list = append(list, u)
-			}
-		}
-	}
-	return list
 }
 
 // queueing are the maps that queue, and unless all are wanted have no path.

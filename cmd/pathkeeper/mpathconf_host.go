@@ -259,7 +259,7 @@ func (h mpathconfHost) lunsOf(name string, devices []dmDevice) ([]string, error)
 		}
 		return wwids, nil
 	}
-	if strings.ContainsAny(name, "/") || regexp.MustCompile(deviceName).MatchString(name) || len(name) <= 8 || !strings.ContainsAny(name, "0123456789") {
+	if !couldBeWWID(name) {
 		return nil, fmt.Errorf("--allow %s: there is no such map, and a WWID it is not", name)
 	}
 	return []string{name}, nil

@@ -82,11 +82,13 @@ func (r *multipathRun) changedWWIDs(s mpath.Snapshot, list statefile.WWIDs) (sta
 // literal says whether a name that no device and no map bears is a WWID itself. Anything
 // may be taken out of the file; what goes into it must not be a mistyped device.
 func (r *multipathRun) literal() bool {
-	if strings.Contains(r.name, "/") {
-		return false
-	}
-	return r.task == taskRemoveWWID ||
-		len(r.name) > 8 && strings.ContainsAny(r.name, "0123456789") && !regexp.MustCompile(deviceName).MatchString(r.name)
+	return !strings.Contains(r.name, "/") && r.task == taskRemoveWWID || couldBeWWID(r.name)
+}
+
+// couldBeWWID says whether a word that names nothing here may be a LUN's WWID, and no
+// mistyped device.
+func couldBeWWID(name string) bool {
+	return !strings.Contains(name, "/") && len(name) > 8 && strings.ContainsAny(name, "0123456789") && !regexp.MustCompile(deviceName).MatchString(name)
 }
 
 // deviceName is what the kernel calls devices.
